@@ -5,12 +5,15 @@ It does not retry, sleep, log progress, keep state or decide anything: one engin
 a request, and the caller stores a page's facts and its cursor in one transaction.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
 
 from scoring.model import Fact, SourceAccount
 
@@ -73,6 +76,14 @@ class CheckResult:
     detail: str
 
 
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What every connector is given besides its own Settings."""
@@ -87,6 +98,13 @@ class Context:
     """Wait this many seconds; returns early when the daemon is asked to stop."""
     jitter: Callable[[], float]
     """A number in [0, 1) that spreads retries."""
+    stopping: Callable[[], bool] = _never
+    """Whether the daemon was asked to stop; a wait that it cut short is not followed by another request."""
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds that only grow; request budgets count in them."""
+    wall_clock: Callable[[], datetime] = _wall_clock
+    """The real time, aware UTC, also where `Since.now` is simulated: compared with what machines stamp
+    (file times, HTTP dates), never with facts."""
 
 
 class Connector(Protocol):
@@ -109,3 +127,14 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+
+
+class ConnectorType(Protocol):
+    """The class a connector module exports as CONNECTOR."""
+
+    @property
+    def Settings(self) -> type[BaseModel]:
+        """What the admin may write in `[sources.<name>]`, besides `type`."""
+
+    def __call__(self, *, settings: Any, context: Context) -> Connector:
+        """Build the connector; opens no connection yet."""
