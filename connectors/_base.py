@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from scoring.model import Fact, SourceAccount
+
+SETTINGS = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+"""How every Settings model is configured: unknown keys and guessed types are errors, docstrings describe."""
 
 Mode: TypeAlias = Literal["cursor", "snapshot", "window"]
 """How a stream is kept up to date.
