@@ -33,7 +33,7 @@ UNITS_PER_POINT = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """0 points at `bad`, 100 at `good`, straight between, clamped outside; bad > good means less is better."""
+    """0 points at `bad`, 100 at `good`, straight between, clamped outside; bad > good: less is better."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
@@ -119,7 +119,7 @@ class Signal:
     min_baseline: float = 0.0
     """A trend over a smaller per-day mean than this is NO_DATA, never infinite."""
     gaps: Gaps = "zero"
-    """What a day without a number says: nothing happened ("zero", events) or not measured ("skip", gauges)."""
+    """A day without a number: nothing happened ("zero", for events) or not measured ("skip", for gauges)."""
     where: Mapping[str, str | bool | float | tuple[str, ...]] = field(default_factory=dict)
     """Only records whose fields have these values."""
     prior: float = 0.5
@@ -155,7 +155,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """While `when` has held for `for`, the score is at most this band (its top less one quantum) or number."""
+    """Once `when` has held for `for`, the score is at most a number, or a band's top less one quantum."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 

@@ -85,7 +85,7 @@ PREVIOUS_SCHEMA: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "green_since": INSTANT,
     "green_refreshes": pl.Int32,
     "refreshed_at": INSTANT,  # the newest data the last run had seen
-    "cap_since": pl.String,  # JSON: cap id -> microseconds since 1970 from which its condition has held
+    "cap_since": pl.String,  # "id=n;id=n": n microseconds after 1970 the condition of this cap came true
     "live": pl.Int64,  # bit i: the i-th signal by id counted; compares like with like
 }
 """What a run must remember for the next one; everything else can be computed again from facts."""

@@ -1,0 +1,64 @@
+"""Curves and weights as polars expressions: value to points, age to weight, days to renewal to boost.
+
+Refuses to look at more than one row: whatever is here gives an account the same result alone and in a crowd.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from scoring.definition import DAY, Curve, Freshness, Linear, Piecewise, Renewal
+
+
+def points(curve: Curve, value: pl.Expr) -> pl.Expr:
+    """Turn a value into 0..100 points; null stays null."""
+    return _CURVES[type(curve)](curve, value)
+
+
+def _linear(curve: Linear, value: pl.Expr) -> pl.Expr:
+    return 100 * ((value - curve.bad) / (curve.good - curve.bad)).clip(0, 1)
+
+
+def _piecewise(curve: Piecewise, value: pl.Expr) -> pl.Expr:
+    # One clipped ramp per segment, added up: unlike interpolation between looked-up knots this stays
+    # monotone in floating point, because adding rounded non-decreasing terms cannot decrease.
+    first = curve.knots[0][1]
+    result = pl.when(value.is_not_null()).then(first)
+    total: pl.Expr = result
+    for (x0, y0), (x1, y1) in zip(curve.knots, curve.knots[1:], strict=False):
+        if y0 != y1:
+            total = total + (value.clip(x0, x1) - x0) * ((y1 - y0) / (x1 - x0))
+    heights = [height for _, height in curve.knots]
+    return total.clip(min(heights), max(heights))
+
+
+_CURVES: dict[type, Callable[[Any, pl.Expr], pl.Expr]] = {Linear: _linear, Piecewise: _piecewise}
+
+
+def freshness(rule: Freshness, age_days: pl.Expr) -> pl.Expr:
+    """Turn an age into a factor: 1 while fresh, then halving, then 0; an unknown age counts as fresh."""
+    fresh, half, expire = rule.fresh_for / DAY, rule.half_life / DAY, rule.expire_after / DAY
+    fading = ((age_days - fresh).clip(0, None) * (-math.log(2) / half)).exp()
+    return pl.when(age_days > expire).then(0.0).otherwise(fading.fill_null(1.0))
+
+
+def proximity(rule: Renewal, days: pl.Expr) -> pl.Expr:
+    """Turn days to renewal into 0..1: far away, near, overdue for no longer than the grace period."""
+    far, near, grace = rule.far / DAY, rule.near / DAY, rule.grace / DAY
+    rising = ((far - days) / (far - near)).clip(0, 1)
+    return pl.when(days < -grace).then(0.0).otherwise(rising.fill_null(0.0))
+
+
+def to_units(value: pl.Expr) -> pl.Expr:
+    """Round points half-up to integers of 0.0001.
+
+    Also removes the noise of binary fractions (74.49999999999999 for 74.5) before anything is decided.
+    """
+    return (value * 10_000 + 0.5).floor().cast(pl.Int32)
+
+
+def quantise(value_units: pl.Expr, quantum_units: int) -> pl.Expr:
+    """Round units half-up to a multiple of the quantum."""
+    return (2 * value_units + quantum_units) // (2 * quantum_units) * quantum_units
