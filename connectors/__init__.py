@@ -11,9 +11,11 @@ from connectors._base import (
     Stream,
 )
 from connectors._registry import available, load
+from connectors._secrets import PREFIXES as SECRET_PREFIXES
 from connectors._secrets import Resolve, Secret
 
 __all__ = [
+    "SECRET_PREFIXES",
     "CheckResult",
     "Connector",
     "ConnectorType",

@@ -14,12 +14,13 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
 import tenacity
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, SecretStr, ValidationError
 
 from connectors._base import Context
 from connectors._policy import Budget, Policy, server_wait_seconds
@@ -34,13 +35,28 @@ from scoring.errors import (
     UnansweredError,
 )
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def _checked_base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write the whole address: https://host/")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("only scheme, host, port and path; credentials have settings of their own")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("credentials are sent over https only, except to this machine")
+    return url.rstrip("/") + "/"
+
+
+BaseUrl = Annotated[str, AfterValidator(_checked_base_url)]
+"""A setting with the address of a system."""
 Params: TypeAlias = Mapping[str, str | int]
 Request: TypeAlias = tuple[str, Params]
 """A path or link, and its query parameters."""
 # 408 and 409 are answers to a request that was not carried out; tap-zendesk and stripe-python repeat both.
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
