@@ -300,8 +300,7 @@ def _merge(connection: Connection, stream_id: int, now: datetime) -> int:
                    OR (s.source_version >= l.source_version
                        AND (s.value IS DISTINCT FROM l.value OR s.body IS DISTINCT FROM l.body
                             OR s.deleted IS DISTINCT FROM l.deleted
-                            OR s.account_key IS DISTINCT FROM l.account_key
-                            OR s.observed_at IS DISTINCT FROM l.observed_at)))
+                            OR s.account_key IS DISTINCT FROM l.account_key)))
             """.replace("IS DISTINCT FROM", _distinct(connection))
         ),
         {"stream_id": stream_id, "now": to_microseconds(now)},

@@ -37,6 +37,7 @@ class StoredPlan:
     as_of: datetime
     status: str
     baseline: bool
+    scored: int
     findings: Sequence[Mapping[str, object]]
     scores: bytes
     rows: Sequence[tuple[str, str]]
@@ -87,6 +88,7 @@ def store_plan(
     as_of: datetime,
     status: str,
     baseline: bool,
+    scored: int,
     findings: Sequence[Mapping[str, object]],
     scores: bytes,
     rows: Iterable[tuple[str, str]],
@@ -102,6 +104,7 @@ def store_plan(
             as_of=as_of,
             status=status,
             baseline=baseline,
+            scored=scored,
             findings=[dict(finding) for finding in findings],
             scores=scores,
         )
@@ -135,6 +138,7 @@ def load_plan(connection: Connection, plan_id: int | None = None) -> StoredPlan 
         as_of=found.as_of,
         status=found.status,
         baseline=found.baseline,
+        scored=found.scored,
         findings=found.findings,
         scores=found.scores,
         rows=[(row.kind, row.body) for row in rows],

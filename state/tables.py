@@ -257,6 +257,7 @@ plan = Table(
     Column("as_of", Instant, nullable=False),
     Column("status", String(20), nullable=False),  # ready, refused, approved, applied, stale
     Column("baseline", Boolean, nullable=False),
+    Column("scored", Integer, nullable=False),  # accounts judged; the guard's shares are shares of it
     Column("findings", JSON, nullable=False),
     Column("decided_at", Instant),
     Column("decided_by", String(120)),
@@ -268,6 +269,6 @@ plan_row = Table(
     metadata,
     Column("plan_id", ForeignKey("plan.plan_id"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("kind", String(10), nullable=False),  # record, task, adopt, episode
+    Column("kind", String(12), nullable=False),  # transition, record, adoption, episode, task
     Column("body", Text, nullable=False),
 )

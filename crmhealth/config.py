@@ -1,0 +1,480 @@
+"""Reads the one TOML file into frozen settings, or says everything that is wrong with it at once.
+
+Types are checked by pydantic; what types cannot say (exactly one master, a mapping to an unknown output) is
+checked here, and the model by `scoring.problems`. Nothing is written and nothing is asked over the network:
+whether a CRM has the fields is `check`'s business (`crmhealth.doctor`).
+"""
+
+import importlib
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+
+import connectors
+from connectors import Resolve, Secret
+from crmhealth import validation
+from crmhealth.playbooks import Playbook, template_problems
+from scoring.definition import ScoringModel
+from scoring.errors import ConfigError, Problem
+from scoring.problems import problems as model_problems
+from sync.fields import OUTPUTS, FieldMapping
+from sync.guard import Limits
+
+Thing = TypeVar("Thing")
+
+CRM_TYPES = ("hubspot", "salesforce")
+ACCOUNT_FIELDS = ("name", "owner_id", "owner_active", "segment", "arr", "renewal_on", "created_on", "domain")
+"""The fields of an account that crmhealth itself understands; any other name is a signal of the admin's."""
+
+STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise ValueError("not a time zone; write one such as Europe/Berlin or UTC") from exc
+    return value
+
+
+def _as_mapping(value: object) -> object:
+    return {"output": value} if isinstance(value, str) else value
+
+
+def _state_url(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("write sqlite:///file.db or postgresql+psycopg://user@host/database")
+    return value
+
+
+class Daemon(BaseModel):
+    """When and where the daemon works."""
+
+    model_config = STRICT
+
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        default="UTC", description="business time zone: days, windows and due dates are counted in it"
+    )
+    state: str = Field(
+        default="sqlite:///crmhealth.db",
+        description="URL of the state database, or a reference to a secret that holds it",
+    )
+    cycle_at: tuple[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")], ...] = Field(
+        default=("06:30",), description="times of day at which `run` starts a cycle"
+    )
+    on_leave: Literal["clear", "freeze"] = Field(
+        default="freeze",
+        description="our fields of an account that leaves `where`: emptied once, or left alone",
+    )
+
+
+class Matching(BaseModel):
+    """How accounts of a source are told to be accounts of ours; see docs/matching.md for the order."""
+
+    model_config = STRICT
+
+    manual: Mapping[str, str] = Field(
+        default_factory=dict, description='source account = CRM id of the account, or "ignore"'
+    )
+    external_id: str = Field(
+        default="crm_id",
+        description="account field that the source's external id equals: crm_id, or a name from `read`",
+    )
+    source_id: str = Field(
+        default="", description="account field (a name from `read`) that holds the source's own id"
+    )
+    domains: bool = Field(
+        default=True, description="match by e-mail or web domain where exactly one account has it"
+    )
+    ignore_domains: tuple[str, ...] = Field(
+        default=(), description="domains that say nothing about an account"
+    )
+
+
+class TaskFields(BaseModel):
+    """Where tasks keep the key that makes each of them unique."""
+
+    model_config = STRICT
+
+    key: str = Field(description="text field of tasks (Salesforce: on Activity) that holds the key")
+
+
+class CrmTable(BaseModel):
+    """The part of `[crm.<name>]` that is the same for every CRM."""
+
+    model_config = STRICT
+
+    type: Literal["hubspot", "salesforce"]
+    master: bool = Field(
+        default=False, description="account book, owners and tasks come from and go to this CRM"
+    )
+    read: Mapping[str, str] = Field(description="our name = CRM field")
+    write: Mapping[str, Annotated[FieldMapping, BeforeValidator(_as_mapping)]] = Field(
+        description="CRM field = our output"
+    )
+    task: TaskFields | None = Field(default=None, description="needed for the master")
+    match: Matching = Field(default_factory=Matching, description="for CRMs that are not the master")
+
+
+class SourceTable(BaseModel):
+    """The part of `[sources.<name>]` that is the same for every source."""
+
+    model_config = STRICT
+
+    type: str
+    match: Matching = Field(default_factory=Matching)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrmSettings:
+    """One CRM: what is common to all, and the settings of its own session."""
+
+    name: str
+    table: CrmTable
+    session: BaseModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """One source: how its accounts are matched, and the settings of its connector."""
+
+    name: str
+    type: str
+    match: Matching
+    connector: BaseModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration, checked."""
+
+    folder: Path
+    daemon: Daemon
+    crms: tuple[CrmSettings, ...]
+    sources: tuple[SourceSettings, ...]
+    model: ScoringModel
+    playbooks: tuple[Playbook, ...]
+    guard: Limits
+
+    @property
+    def master(self) -> CrmSettings:
+        return next(crm for crm in self.crms if crm.table.master)
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        return ZoneInfo(self.daemon.timezone)
+
+
+@dataclass(slots=True)
+class _Collector:
+    """Gathers problems, so that all of them are told at once."""
+
+    resolve: Resolve | None
+    problems: list[Problem] = field(default_factory=list)
+
+    def parse(self, key: str, adapter: TypeAdapter[Thing], raw: object) -> Thing | None:
+        """Validate one table; None when it has problems, which are kept."""
+        try:
+            return adapter.validate_python(raw, context={"resolve": self.resolve})
+        except ValidationError as exc:
+            self.problems += validation.problems(key, raw, exc)
+            return None
+
+    def add(self, key: str, message: str, remedy: str) -> None:
+        self.problems.append(Problem(key=key, message=message, remedy=remedy))
+
+
+def load(path: Path, *, resolve: Resolve | None) -> Settings:
+    """Read and check a configuration file. Raises ConfigError with every problem there is.
+
+    Without `resolve`, references to secrets are checked for their form only.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise ConfigError(
+            [Problem(key=str(path), message="there is no such file", remedy="name one with --config FILE")]
+        ) from exc
+    except OSError as exc:
+        raise ConfigError(
+            [
+                Problem(
+                    key=str(path), message=f"cannot be read: {exc.strerror}", remedy="check its permissions"
+                )
+            ]
+        ) from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(
+            [Problem(key=str(path), message=f"is not TOML: {exc}", remedy="mend the line it names")]
+        ) from exc
+    return parse(raw, folder=path.resolve().parent, resolve=resolve)
+
+
+def parse(raw: Mapping[str, Any], *, folder: Path, resolve: Resolve | None) -> Settings:
+    """Check a configuration that was read already. Raises ConfigError with every problem there is."""
+    found = _Collector(resolve=resolve)
+    known = {"daemon", "crm", "sources", "model", "playbook", "guard"}
+    for key in sorted(set(raw) - known):
+        found.add(key, "unknown table", f"the tables are: {', '.join(sorted(known))}")
+
+    daemon = found.parse("daemon", TypeAdapter(Daemon), raw.get("daemon", {}))
+    if daemon is not None:
+        daemon = _with_state(daemon, found, resolve)
+    crms = list(_crms(_table(raw, "crm", found), found))
+    sources = list(_sources(_table(raw, "sources", found), found))
+    model = _model(raw.get("model"), found, folder)
+    playbooks = found.parse("playbook", TypeAdapter(tuple[Playbook, ...]), _listed(raw.get("playbook", ())))
+    guard = found.parse("guard", TypeAdapter(Limits), raw.get("guard", {}))
+
+    _check_master(crms, _table(raw, "crm", found), found)
+    if not raw.get("sources"):
+        found.add("sources", "no source is configured", "add a table such as [sources.usage]")
+    if model is not None:
+        fields = _account_fields(crms)
+        found.problems += model_problems(model, fields)
+    for index, playbook in enumerate(playbooks or ()):
+        found.problems += template_problems(f"playbook[{index}]", playbook)
+    ids = [playbook.id for playbook in playbooks or ()]
+    for twice in sorted({name for name in ids if ids.count(name) > 1}):
+        found.add("playbook", f"the id {twice!r} is used twice", "give every playbook an id of its own")
+
+    if found.problems:
+        raise ConfigError(found.problems)
+    assert daemon is not None
+    assert model is not None
+    assert playbooks is not None
+    assert guard is not None
+    return Settings(
+        folder=folder,
+        daemon=daemon,
+        crms=tuple(crms),
+        sources=tuple(sources),
+        model=model,
+        playbooks=playbooks,
+        guard=guard,
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema of the file, for editors."""
+    crms = {name: _session_settings(name) for name in CRM_TYPES}
+    definitions: dict[str, Any] = {}
+
+    def schema_of(thing: Any) -> dict[str, Any]:
+        made = TypeAdapter(thing).json_schema(ref_template="#/$defs/{model}")
+        definitions.update(made.pop("$defs", {}))
+        return made
+
+    def merged(*parts: dict[str, Any]) -> dict[str, Any]:
+        properties: dict[str, Any] = {}
+        for part in parts:
+            properties |= part.get("properties", {})
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+    crm_table = schema_of(CrmTable)
+    crm_variants = [merged(crm_table, schema_of(settings)) for settings in crms.values()]
+    source_variants = []
+    for name in connectors.available():
+        variant = merged(schema_of(SourceTable), schema_of(connectors.load(name).Settings))
+        variant["properties"]["type"] = {"const": name}
+        source_variants.append(variant)
+    properties = {
+        "daemon": schema_of(Daemon),
+        "crm": {"type": "object", "additionalProperties": {"anyOf": crm_variants}},
+        "sources": {"type": "object", "additionalProperties": {"anyOf": source_variants}},
+        "model": {"anyOf": [schema_of(ScoringModel), {"required": ["use"]}]},
+        "playbook": {"type": "array", "items": schema_of(Playbook)},
+        "guard": schema_of(Limits),
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "crmhealth configuration",
+        "type": "object",
+        "properties": properties,
+        "required": ["crm", "sources", "model"],
+        "additionalProperties": False,
+        "$defs": definitions,
+    }
+
+
+# --- the parts ---------------------------------------------------------------------------------------
+
+
+def _table(raw: Mapping[str, Any], key: str, found: _Collector) -> Mapping[str, Any]:
+    value = raw.get(key, {})
+    if isinstance(value, Mapping) and all(isinstance(item, Mapping) for item in value.values()):
+        return value
+    problem = Problem(key=key, message="must hold tables", remedy=f"write [{key}.<name>]")
+    if problem not in found.problems:
+        found.problems.append(problem)
+    return {}
+
+
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, list | tuple) else value
+
+
+def _with_state(daemon: Daemon, found: _Collector, resolve: Resolve | None) -> Daemon:
+    state = daemon.state
+    if state.startswith(connectors.SECRET_PREFIXES):
+        if resolve is None:
+            return daemon
+        secret = found.parse("daemon.state", TypeAdapter(Secret), state)
+        if secret is None:
+            return daemon
+        state = secret.get_secret_value()
+    elif _has_password(state):
+        found.add(
+            "daemon.state",
+            "holds a password",
+            "put the whole URL into the environment and write env:NAME",
+        )
+        return daemon
+    checked = found.parse("daemon.state", TypeAdapter(Annotated[str, AfterValidator(_state_url)]), state)
+    return daemon if checked is None else daemon.model_copy(update={"state": checked})
+
+
+def _has_password(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    return bool(urlsplit(url).password)
+
+
+def _session_settings(type_name: str) -> type[BaseModel]:
+    module = importlib.import_module(f"connectors.crm.{type_name}")
+    settings: type[BaseModel] = module.Settings
+    return settings
+
+
+def _crms(tables: Mapping[str, Mapping[str, Any]], found: _Collector) -> Iterator[CrmSettings]:
+    common = set(CrmTable.model_fields)
+    for name, raw in tables.items():
+        key = f"crm.{name}"
+        mine = {"type": name} | {k: v for k, v in raw.items() if k in common}
+        table = found.parse(key, TypeAdapter(CrmTable), mine)
+        type_name = mine["type"]
+        session = None
+        if type_name in CRM_TYPES:
+            rest = {k: v for k, v in raw.items() if k not in common}
+            session = found.parse(key, TypeAdapter(_session_settings(type_name)), rest)
+        if table is None or session is None:
+            continue
+        _check_mapping(key, table, found)
+        yield CrmSettings(name=name, table=table, session=session)
+
+
+def _check_mapping(key: str, table: CrmTable, found: _Collector) -> None:
+    for crm_field, mapping in table.write.items():
+        if mapping.output not in OUTPUTS:
+            found.add(
+                f"{key}.write.{crm_field}",
+                f"there is no output {mapping.output!r}",
+                f"the outputs are: {', '.join(OUTPUTS)}",
+            )
+    if not table.write:
+        found.add(f"{key}.write", "no field is mapped", "map at least one field, such as score")
+    if table.master and "name" not in table.read:
+        found.add(f"{key}.read", "the account's name is not mapped", 'add name = "<field>"')
+    if table.master and table.task is None:
+        found.add(f"{key}.task", "is missing", "name the task field that keeps our key: task = {key = …}")
+
+
+def _check_master(
+    crms: Sequence[CrmSettings], tables: Mapping[str, Mapping[str, Any]], found: _Collector
+) -> None:
+    if not tables:
+        found.add("crm", "no CRM is configured", "add a table such as [crm.salesforce]")
+        return
+    masters = [name for name, raw in tables.items() if raw.get("master") is True]
+    if len(masters) != 1:
+        named = f"{len(masters)} CRMs are" if masters else "no CRM is"
+        found.add("crm", f"{named} the master", "set master = true in exactly one [crm.<name>]")
+
+
+def _sources(tables: Mapping[str, Mapping[str, Any]], found: _Collector) -> Iterator[SourceSettings]:
+    common = set(SourceTable.model_fields)
+    for name, raw in tables.items():
+        key = f"sources.{name}"
+        table = found.parse(key, TypeAdapter(SourceTable), {k: v for k, v in raw.items() if k in common})
+        type_name = raw.get("type")
+        if not isinstance(type_name, str):
+            continue
+        if type_name not in connectors.available():
+            found.add(
+                f"{key}.type",
+                f"there is no connector {type_name!r}",
+                f"the connectors are: {', '.join(connectors.available())}",
+            )
+            continue
+        rest = {k: v for k, v in raw.items() if k not in common}
+        settings = found.parse(key, TypeAdapter(connectors.load(type_name).Settings), rest)
+        if table is not None and settings is not None:
+            yield SourceSettings(name=name, type=type_name, match=table.match, connector=settings)
+
+
+def _model(raw: object, found: _Collector, folder: Path) -> ScoringModel | None:
+    if not isinstance(raw, Mapping):
+        found.add("model", "is missing", 'write [model] with use = "starter", or a model of your own')
+        return None
+    if "use" in raw:
+        if set(raw) != {"use"}:
+            found.add("model", "`use` stands beside other keys", "either use a ready-made model or write one")
+            return None
+        ready = ready_made()
+        if raw["use"] not in ready:
+            found.add("model.use", f"there is no model {raw['use']!r}", f"ready-made: {', '.join(ready)}")
+            return None
+        raw = tomllib.loads(ready[str(raw["use"])].read_text(encoding="utf-8"))["model"]
+    return found.parse("model", TypeAdapter(ScoringModel), durations(raw))
+
+
+def ready_made() -> dict[str, Path]:
+    """List the models that ship with crmhealth."""
+    folder = Path(importlib.import_module("scoring").__file__ or "").parent / "models"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+_UNITS: Mapping[str, Callable[[int], timedelta]] = {
+    "m": lambda n: timedelta(minutes=n),
+    "h": lambda n: timedelta(hours=n),
+    "d": lambda n: timedelta(days=n),
+    "w": lambda n: timedelta(weeks=n),
+}
+
+
+def durations(raw: Any) -> Any:
+    """Turn every text that is exactly a duration ("90m", "24h", "14d", "2w") into one, all the way down."""
+    if isinstance(raw, Mapping):
+        return {key: durations(value) for key, value in raw.items()}
+    if isinstance(raw, list):
+        return [durations(value) for value in raw]
+    if isinstance(raw, str) and raw[:-1].isdigit() and raw[-1:] in _UNITS:
+        return _UNITS[raw[-1]](int(raw[:-1]))
+    return raw
+
+
+def _account_fields(crms: Sequence[CrmSettings]) -> frozenset[str] | None:
+    masters = [crm for crm in crms if crm.table.master]
+    return frozenset(masters[0].table.read) if len(masters) == 1 else None
+
+
+def without_secrets(settings: Settings) -> Settings:
+    """Give the settings as they may be shown: the state URL without its password."""
+    from sqlalchemy.engine import make_url
+
+    shown = make_url(settings.daemon.state).render_as_string(hide_password=True)
+    return replace(settings, daemon=settings.daemon.model_copy(update={"state": shown}))
