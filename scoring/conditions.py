@@ -20,7 +20,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_KEYWORDS = frozenset({"and", "or", "not", "in", "between", "true", "false"})
+KEYWORDS = frozenset({"and", "or", "not", "in", "between", "true", "false"})
 ACCOUNT = "account."
 
 
@@ -53,7 +53,7 @@ def parse(text: str) -> Condition:
             if part == "(" and parts and parts[-1].startswith('"'):
                 raise ConditionError(f"{parts[-1]} is used as a function; functions are not available")
             parts.append(part)
-        elif word.lower() in _KEYWORDS:
+        elif word.lower() in KEYWORDS:
             parts.append(word)
         else:
             parts.append(f'"{word}"')

@@ -4,10 +4,12 @@ Refuses to look at more than one row: whatever is here gives an account the same
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
+from polars.expr.whenthen import ChainedThen, Then
 
 from scoring.definition import DAY, Curve, Freshness, Linear, Piecewise, Renewal
 
@@ -18,20 +20,23 @@ def points(curve: Curve, value: pl.Expr) -> pl.Expr:
 
 
 def _linear(curve: Linear, value: pl.Expr) -> pl.Expr:
-    return 100 * ((value - curve.bad) / (curve.good - curve.bad)).clip(0, 1)
+    return _through(sorted([(curve.bad, 0.0), (curve.good, 100.0)]), value)
 
 
 def _piecewise(curve: Piecewise, value: pl.Expr) -> pl.Expr:
-    # One clipped ramp per segment, added up: unlike interpolation between looked-up knots this stays
-    # monotone in floating point, because adding rounded non-decreasing terms cannot decrease.
-    first = curve.knots[0][1]
-    result = pl.when(value.is_not_null()).then(first)
-    total: pl.Expr = result
-    for (x0, y0), (x1, y1) in zip(curve.knots, curve.knots[1:], strict=False):
-        if y0 != y1:
-            total = total + (value.clip(x0, x1) - x0) * ((y1 - y0) / (x1 - x0))
-    heights = [height for _, height in curve.knots]
-    return total.clip(min(heights), max(heights))
+    return _through(curve.knots, value)
+
+
+def _through(knots: Sequence[tuple[float, float]], value: pl.Expr) -> pl.Expr:
+    # Monotone to the last bit: a share of a segment is never above 1, and the next segment begins where this
+    # one really ends in floating point, which may be a hair beside the knot.
+    height = knots[0][1]
+    chain: Then | ChainedThen = pl.when(value <= knots[0][0]).then(height)
+    for (x0, y0), (x1, y1) in pairwise(knots):
+        rise = y1 - y0
+        chain = chain.when(value <= x1).then(height + (value - x0) / (x1 - x0) * rise)
+        height += rise
+    return chain.when(value.is_not_null()).then(height)
 
 
 _CURVES: dict[type, Callable[[Any, pl.Expr], pl.Expr]] = {Linear: _linear, Piecewise: _piecewise}
@@ -40,8 +45,8 @@ _CURVES: dict[type, Callable[[Any, pl.Expr], pl.Expr]] = {Linear: _linear, Piece
 def freshness(rule: Freshness, age_days: pl.Expr) -> pl.Expr:
     """Turn an age into a factor: 1 while fresh, then halving, then 0; an unknown age counts as fresh."""
     fresh, half, expire = rule.fresh_for / DAY, rule.half_life / DAY, rule.expire_after / DAY
-    fading = ((age_days - fresh).clip(0, None) * (-math.log(2) / half)).exp()
-    return pl.when(age_days > expire).then(0.0).otherwise(fading.fill_null(1.0))
+    fading = ((age_days - fresh) * (-math.log(2) / half)).exp()
+    return pl.when(age_days > expire).then(0.0).when(age_days > fresh).then(fading).otherwise(1.0)
 
 
 def proximity(rule: Renewal, days: pl.Expr) -> pl.Expr:

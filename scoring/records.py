@@ -14,7 +14,7 @@ from scoring.definition import Signal
 from scoring.frames import INSTANT
 from scoring.model import TOPICS, FieldType
 from scoring.moment import Moment
-from scoring.series import exact_sum
+from scoring.series import WindowUse, exact_sum
 
 Empty: TypeAlias = Literal["zero", "zero if any", "no data"]
 """What no matching record means for an account the source knows: the number 0; 0 if it has other records of
@@ -40,7 +40,7 @@ class RecordMetric:
     counts: Callable[[Signal, Moment], pl.Expr]
     value: Callable[[Signal, Moment], pl.Expr]
     empty: Empty
-    windowed: bool = False
+    window: WindowUse = "none"
 
 
 def _is_one_of(column: str, words: Sequence[str]) -> pl.Expr:
@@ -101,7 +101,7 @@ RECORD_METRICS: Mapping[str, RecordMetric] = {
         counts=lambda signal, moment: _in_window("opened_at", signal, moment),
         value=_number,
         empty="zero",
-        windowed=True,
+        window="needed",
     ),
     # Not in whole days: "urgent for more than 24 hours" must not wait for midnight.
     "tickets.oldest_open_days": RecordMetric(
@@ -111,7 +111,7 @@ RECORD_METRICS: Mapping[str, RecordMetric] = {
         ),
         empty="zero",
     ),
-    "tickets.rating": RecordMetric(counts=_rated, value=_shrunk_mean, empty="no data"),
+    "tickets.rating": RecordMetric(counts=_rated, value=_shrunk_mean, empty="no data", window="allowed"),
     "subscriptions.days_to_renewal": RecordMetric(
         counts=lambda signal, moment: _active(signal, moment) & pl.col("renewal_at").is_not_null(),
         value=lambda signal, moment: -_days_since("renewal_at", moment).max(),

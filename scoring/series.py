@@ -10,6 +10,7 @@ accounts there are; these do not.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal, TypeAlias
 
 import polars as pl
 
@@ -151,24 +152,27 @@ def _recency(signal: Signal, moment: Moment) -> Reading:
     )
 
 
+WindowUse: TypeAlias = Literal["none", "allowed", "needed"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One way from a series to a number."""
 
     read: Callable[[Signal, Moment], Reading]
-    windowed: bool = True
+    window: WindowUse = "needed"
     whole_weeks: bool = False
     """Compares windows, so that each must hold the same weekdays."""
 
 
 KINDS: Mapping[str, Kind] = {
-    "": Kind(read=_latest, windowed=False),
-    "latest": Kind(read=_latest, windowed=False),
+    "": Kind(read=_latest, window="none"),
+    "latest": Kind(read=_latest, window="none"),
     "sum": Kind(read=_sum_kind),
     "mean": Kind(read=_mean_kind),
     "trend": Kind(read=_trend, whole_weeks=True),
     "active_days": Kind(read=_active_days),
-    "recency": Kind(read=_recency, windowed=False),
+    "recency": Kind(read=_recency, window="none"),
 }
 
 
