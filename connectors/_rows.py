@@ -11,7 +11,7 @@ one of a column of categories.
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -76,7 +76,7 @@ def translate(
     reader = _Reader(table, mapping.where, timezone, decimal)
     match mapping:
         case Daily():
-            for facts, last in paged(_numbers(reader, mapping)):
+            for facts, last in paged(_numbers(reader, mapping, now)):
                 yield Page(facts=facts, last=last)
         case Records():
             for facts, last in paged(_records(reader, mapping, now)):
@@ -139,43 +139,55 @@ class _Reader:
             raise self.table.error(" + ".join(columns), repeated, f"the same {what} more than once")
 
 
-def _numbers(reader: _Reader, mapping: Daily) -> Iterator[Fact]:
-    reader.require([mapping.account, mapping.date], "a daily number")
-    days = reader.distinct(
-        mapping.date, lambda text: parse_day(text, reader.timezone, form=mapping.format or None), "a date"
-    )
-    # Short names of our own, so that no column of theirs can be in the way
-    account, day = (
-        pl.col(mapping.account).alias("account"),
-        _replaced(mapping.date, days, pl.Date).alias("day"),
-    )
-    cells = [_cells(reader, metric).alias(f"m{n}") for n, metric in enumerate(mapping.metrics.values())]
-    rows = reader.frame.select(account, day, *cells, ROW)
-    if any(metric.aggregate == "single" for metric in mapping.metrics.values()):
-        repeated = rows.filter(pl.struct("account", "day").is_duplicated())[ROW].to_list()
-        if repeated:
-            raise reader.table.error(mapping.date, repeated, "the same account and day more than once")
-    grouped = (
-        rows.group_by("account", "day")
-        .agg(
-            AGGREGATES[metric.aggregate](pl.col(f"m{n}")).cast(pl.Float64).alias(f"m{n}")
-            for n, metric in enumerate(mapping.metrics.values())
-        )
-        .sort("day", "account")
-    )
-    ends = {day: end_of_day(day, reader.timezone) for day in set(days.values())}
-    for key, on, *values in grouped.iter_rows():
-        for name, value in zip(mapping.metrics, values, strict=True):
+def _numbers(reader: _Reader, mapping: Daily, now: datetime) -> Iterator[Fact]:
+    reader.require([mapping.account], "a daily number")
+    day, observed = _days(reader, mapping, now)
+    for account, on, *values in _grouped(reader, mapping, day).iter_rows():
+        for metric, value in zip(mapping.metrics, values, strict=True):
             if value is not None:
                 yield Fact(
                     topic=mapping.topic,
-                    source_id=number_id(key, name, on),
-                    account_key=key,
-                    observed_at=ends[on],
-                    known_at=ends[on] if mapping.known == "observed" else None,
-                    metric=name,
+                    source_id=number_id(account, metric, on),
+                    account_key=account,
+                    observed_at=observed[on],
+                    known_at=observed[on] if mapping.known == "observed" else None,
+                    metric=metric,
                     value=value,
                 )
+
+
+def _days(reader: _Reader, mapping: Daily, now: datetime) -> tuple[pl.Expr, Mapping[date, datetime]]:
+    """Return the day of each row, and the instant at which each day's numbers were true."""
+    if not mapping.date:
+        today = now.astimezone(reader.timezone).date()
+        return pl.lit(today), {today: now}
+    reader.require([mapping.date], "a daily number")
+    days = reader.distinct(
+        mapping.date, lambda text: parse_day(text, reader.timezone, form=mapping.format or None), "a date"
+    )
+    return _replaced(mapping.date, days, pl.Date), {
+        day: end_of_day(day, reader.timezone) for day in set(days.values())
+    }
+
+
+def _grouped(reader: _Reader, mapping: Daily, day: pl.Expr) -> pl.DataFrame:
+    """Aggregate the rows of each account and day; the columns are day and account, then the metrics."""
+    # Short names of our own, so that no column of theirs can be in the way
+    metrics = {f"m{n}": metric for n, metric in enumerate(mapping.metrics.values())}
+    cells = [_cells(reader, metric).alias(name) for name, metric in metrics.items()]
+    rows = reader.frame.select(pl.col(mapping.account).alias("account"), day.alias("day"), *cells, ROW)
+    if any(metric.aggregate == "single" for metric in metrics.values()):
+        repeated = rows.filter(pl.struct("account", "day").is_duplicated())[ROW].to_list()
+        if repeated:
+            raise reader.table.error(mapping.account, repeated, "the same account and day more than once")
+    return (
+        rows.group_by("account", "day")
+        .agg(
+            AGGREGATES[metric.aggregate](pl.col(name)).cast(pl.Float64).alias(name)
+            for name, metric in metrics.items()
+        )
+        .sort("day", "account")
+    )
 
 
 def _cells(reader: _Reader, metric: Metric) -> pl.Expr:

@@ -37,8 +37,10 @@ VERSION = "2025-03-31.basil"
 EXPANDED: Params = {"expand[]": "data.customer"}
 TEST_MODE = "belongs to a test mode account, whose customers are not real"
 # https://docs.stripe.com/currencies; UGX and ISK are sent with two decimals that are always 00
-WITHOUT_DECIMALS = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
-WITH_THREE_DECIMALS = "BHD JOD KWD OMR TND"
+WITHOUT_DECIMALS = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+WITH_THREE_DECIMALS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 MONTHS_PER: dict[str, Decimal] = {
     "day": Decimal(12) / 365,
     "week": Decimal(84) / 365,
@@ -245,7 +247,9 @@ class Stripe:
     def _all_items(self, subscription: Subscription) -> list[Item]:
         items = list(subscription.items.data)
         if subscription.items.has_more:
-            params: Params = {"subscription": subscription.id, "limit": 100, "starting_after": items[-1].id}
+            params: dict[str, str | int] = {"subscription": subscription.id, "limit": 100}
+            if items:
+                params["starting_after"] = items[-1].id
             for page in self._listed("v1/subscription_items", ItemList, self._subscriptions, params):
                 items += page.data
         return items
