@@ -97,6 +97,9 @@ class Matching(BaseModel):
     source_id: str = Field(
         default="", description="account field (a name from `read`) that holds the source's own id"
     )
+    own_field: str = Field(
+        default="", description="of a second CRM: the name from its `read` that holds the external id"
+    )
     domains: bool = Field(
         default=True, description="match by e-mail or web domain where exactly one account has it"
     )

@@ -171,6 +171,11 @@ def fail_pull(connection: Connection, *, stream_id: int, pull_id: int, failure: 
     )
 
 
+def forget_counts(connection: Connection, source: str) -> None:
+    """Forget how big the last pulls of a source were: its next one is believed whatever its size."""
+    connection.execute(update(stream).where(stream.c.source == source).values(last_count=None))
+
+
 def readings(connection: Connection, as_of: datetime) -> list[TopicReading]:
     """Say for every stream how current it was at `as_of`."""
     complete = (

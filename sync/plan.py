@@ -53,7 +53,7 @@ def make_plan(
             adoptions.append(decision)
 
     episodes: list[EpisodeChange] = []
-    tasks: list[TaskChange] = list(waiting_tasks)
+    tasks: list[TaskChange] = []
     for transition in transitions:
         account_id = transition.account_id
         if transition.after is Band.RED and account_id not in open_episodes:
@@ -77,6 +77,8 @@ def make_plan(
                     baseline=False,
                 )
             )
+    over = {change.account_id for change in episodes if change.change == "closed"}
+    tasks += [change for change in waiting_tasks if change.account_id not in over]
     return Plan(
         as_of=as_of,
         baseline=baseline,

@@ -5,7 +5,6 @@ our own (one login for many threads), a renewal that is bounded and keeps the ca
 every request, and an error for every odd answer. Salesforce promises no Retry-After, so waits are ours.
 """
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -326,15 +325,3 @@ def _field(item: Mapping[str, Any]) -> CrmField:
         length=int(item["length"]) if item.get("length") else None,
         choices=choices if item.get("restrictedPicklist") else (),
     )
-
-
-def id18(crm_id: str) -> str:
-    """Give the 18-character form of a Salesforce id, which is safe to compare without regard to case."""
-    if not re.fullmatch(r"[A-Za-z0-9]{15}", crm_id):
-        return crm_id
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-    suffix = ""
-    for start in (0, 5, 10):
-        bits = sum(1 << i for i, letter in enumerate(crm_id[start : start + 5]) if letter.isupper())
-        suffix += alphabet[bits]
-    return crm_id + suffix

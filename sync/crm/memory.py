@@ -8,7 +8,7 @@ from sync.values import FieldUpdate, NewTask, Outcome, OutcomeStatus, Value
 
 @dataclass(slots=True)
 class MemoryCrm:
-    """Records and tasks in dictionaries. `refusals` maps a crm_id or task key to the code it is refused with."""
+    """Records and tasks in dictionaries. `refusals`: crm_id or task key -> the code it is refused with."""
 
     name: str = "memory"
     batch_size: int = 100

@@ -1,0 +1,237 @@
+"""One pass: pull, score, plan, guard, apply, remember. `plan` and `apply` are halves of the same code.
+
+A plan the guard refuses changes nothing, not even what we remember of the accounts: the next pass judges
+from the same past, so an outage that was refused leaves no trace when it is over.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from connectors import Connector
+from connectors.crm._base import CrmSession
+from crmhealth import book, frames, showing
+from crmhealth.config import Settings
+from crmhealth.judging import Judgement, judge
+from crmhealth.pulling import Puller, PullReport
+from scoring.errors import Finding
+from state import accounts as stored_accounts
+from state import runs
+from state import scores as stored_scores
+from state import tasks as stored_tasks
+from state.database import Database
+from state.scores import StoredScore
+from sync import ledger, stored
+from sync.apply import Tally, apply_plan
+from sync.guard import EmptiedSource, findings
+from sync.ledger import Ledger
+from sync.plan import make_plan
+from sync.ports import Crm
+from sync.values import OutcomeStatus, Plan
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Everything a pass works with, built by `crmhealth.wiring`."""
+
+    settings: Settings
+    database: Database
+    sessions: Mapping[str, CrmSession]
+    sources: Mapping[str, Connector]
+    crms: Sequence[Crm]
+    clock: Callable[[], datetime]
+    stopped: Callable[[], bool]
+    progress: Callable[[str], None]
+    progress_written: Callable[[int], None]
+    progress_total: Callable[[int], None]
+
+
+@dataclass(kw_only=True)
+class CycleReport:
+    """How a pass ended."""
+
+    as_of: datetime
+    pull: PullReport | None = None
+    plan_id: int | None = None
+    plan: Plan | None = None
+    findings: Sequence[Finding] = ()
+    tally: Tally = field(default_factory=Tally)
+    applied: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """Give the word under which the run is kept."""
+        if self.findings and not self.applied:
+            return "refused"
+        return "done" if self.exit_code == 0 else "incomplete"
+
+    @property
+    def exit_code(self) -> int:
+        """Give the exit code of design: 0 done, 1 some rejected or deferred, 3 refused, 4 unreachable."""
+        if self.findings and not self.applied:
+            return 3
+        if self.tally.unreachable or (self.pull is not None and self.pull.failed):
+            return 4
+        left = (OutcomeStatus.REJECTED, OutcomeStatus.DEFERRED, OutcomeStatus.UNKNOWN)
+        return 1 if any(self.tally.ended[status] for status in left) else 0
+
+    def summary(self) -> dict[str, object]:
+        """Give the numbers that are kept of a run."""
+        return {
+            "scored": self.plan.scored if self.plan else 0,
+            "records_planned": len(self.plan.records) if self.plan else 0,
+            "ended": {status.value: self.tally.ended[status] for status in OutcomeStatus},
+            "tasks_opened": self.tally.tasks_opened,
+            "findings": [finding.message for finding in self.findings],
+            "failed_streams": [f"{s.source}.{s.stream}" for s in self.pull.failed] if self.pull else [],
+            "unreachable": dict(self.tally.unreachable),
+        }
+
+
+def pull(world: World, as_of: datetime) -> PullReport:
+    """Read every CRM's book and every source."""
+    puller = Puller(
+        settings=world.settings,
+        database=world.database,
+        sessions=world.sessions,
+        sources=world.sources,
+        progress=world.progress,
+        stopped=world.stopped,
+    )
+    return puller.pull(as_of)
+
+
+def plan(
+    world: World, as_of: datetime, emptied: Sequence[EmptiedSource] = ()
+) -> tuple[Plan, list[StoredScore], list[Finding], Judgement]:
+    """Decide what would be written; nothing is remembered or written."""
+    settings = world.settings
+    world.progress("score")
+    with world.database.reading() as connection:
+        judgement = judge(connection, settings, as_of=as_of)
+        world.progress("plan")
+        made = _plan_of(connection, world, judgement)
+    rows = frames.stored_rows(judgement.scored, settings.model.version, as_of)
+    return made, rows, findings(made, settings.guard, emptied), judgement
+
+
+def _plan_of(connection: Connection, world: World, judgement: Judgement) -> Plan:
+    settings = world.settings
+    links = book.links(connection, settings.crms)
+    remembered = ledger.remembered(connection, [crm.name for crm in settings.crms])
+    scored_before = frozenset(row.account_id for row in stored_scores.current(connection))
+    names = {account_id: account.name for account_id, account in judgement.accounts.items()}
+    wanted = list(showing.wanted(judgement, settings.crms, links))
+    if settings.daemon.on_leave == "clear":
+        wanted += showing.leavers(judgement, settings.crms, remembered)
+    master_ids = {account_id: crm_id for crm_id, account_id in links[settings.master.name].items()}
+    return make_plan(
+        as_of=judgement.as_of,
+        baseline=not scored_before,
+        scored=len(judgement.rows),
+        wanted=wanted,
+        remembered=remembered,
+        riding=showing.riding_fields(settings.crms),
+        transitions=showing.transitions(judgement, scored_before),
+        open_episodes=stored_tasks.open_episodes(connection),
+        last_episodes=stored_tasks.last_episodes(connection),
+        waiting_tasks=[item.change for item in ledger.waiting(connection, names)],
+        compose_task=showing.task_composer(
+            judgement, settings.master, master_ids, settings.playbooks, settings.timezone
+        ),
+    )
+
+
+def store_plan(world: World, made: Plan, rows: Sequence[StoredScore], found: Sequence[Finding]) -> int:
+    """Keep a plan as ready or refused."""
+    with world.database.transaction() as connection:
+        return stored.store(connection, made, rows, found, now=world.clock())
+
+
+def apply(world: World, plan_id: int, made: Plan, rows: Sequence[StoredScore]) -> Tally:
+    """Carry out a plan that is ready or approved."""
+    with world.database.transaction() as connection:
+        now = world.clock()
+        ledger.accept(connection, made, rows, now)
+        runs.set_plan_status(connection, plan_id, "applied", now=now)
+    world.progress_total(len(made.records) + len(made.tasks))
+    return apply_plan(
+        made,
+        world.crms,
+        Ledger(world.database, world.clock),
+        clock=world.clock,
+        stopped=world.stopped,
+        progress=world.progress_written,
+    )
+
+
+def cycle(
+    world: World, as_of: datetime, *, job: str = "cycle", slot: str | None = None
+) -> CycleReport | None:
+    """Make one whole pass; None if this slot has been run already."""
+    with world.database.transaction() as connection:
+        run_id = runs.begin(connection, job=job, slot=slot, as_of=as_of, now=world.clock())
+    if run_id is None:
+        return None
+    report = CycleReport(as_of=as_of)
+    report.pull = pull(world, as_of)
+    if not world.stopped():
+        made, rows, found, _ = plan(world, as_of, report.pull.emptied)
+        report.plan, report.findings = made, found
+        report.plan_id = store_plan(world, made, rows, found)
+        if found:
+            log.warning("plan_refused", plan=report.plan_id, findings=[f.rule for f in found])
+        else:
+            report.tally = apply(world, report.plan_id, made, rows)
+            report.applied = True
+    with world.database.transaction() as connection:
+        runs.finish(connection, run_id, outcome=report.outcome, summary=report.summary(), now=world.clock())
+    log.info("cycle_finished", outcome=report.outcome, scored=report.summary()["scored"])
+    return report
+
+
+def apply_stored(world: World, plan_id: int | None) -> CycleReport | str:
+    """Carry out a stored plan; a sentence says why it cannot be."""
+    with world.database.reading() as connection:
+        kept = runs.load_plan(connection, plan_id)
+        if kept is None:
+            return "there is no such plan; make one with `crmhealth plan`"
+        if kept.status == "refused":
+            return f"plan {kept.plan_id} was refused by the guard; release it with `crmhealth approve {kept.plan_id}`"
+        if kept.status not in runs.OPEN_STATUSES:
+            return f"plan {kept.plan_id} is {kept.status}; make a new one with `crmhealth plan`"
+        if stored.is_stale(connection, kept):
+            return f"plan {kept.plan_id} is stale: accounts have been scored since; make a new one"
+    made, rows = stored.restored(kept), stored.restored_scores(kept)
+    tally = apply(world, kept.plan_id, made, rows)
+    return CycleReport(as_of=kept.as_of, plan_id=kept.plan_id, plan=made, tally=tally, applied=True)
+
+
+def approve(world: World, plan_id: int, by: str) -> str | None:
+    """Release a plan the guard refused; a sentence says why it cannot be.
+
+    Sources that had collapsed are believed from their next pull on.
+    """
+    from state import facts as stored_facts
+
+    with world.database.transaction() as connection:
+        kept = runs.load_plan(connection, plan_id)
+        if kept is None or kept.status != "refused":
+            return f"plan {plan_id} is not waiting for approval" if kept else f"there is no plan {plan_id}"
+        now = world.clock()
+        for finding in kept.findings:
+            if finding.get("rule") == "emptied_source":
+                stored_facts.forget_counts(connection, str(finding["setting"]).removeprefix("sources."))
+        runs.set_plan_status(connection, plan_id, "approved", now=now, by=by)
+    return None
+
+
+def match_counts(world: World) -> list[stored_accounts.MatchCount]:
+    """Count matched and unmatched accounts of every source."""
+    with world.database.reading() as connection:
+        return stored_accounts.match_counts(connection)

@@ -1,0 +1,180 @@
+"""Rows of state as the frames that scoring wants; their shapes are described in `scoring.frames`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection
+
+from scoring.definition import ScoringModel
+from scoring.frames import INSTANT, NUMBERS_SCHEMA, PREVIOUS_SCHEMA, SNAPSHOTS_SCHEMA, STREAMS_SCHEMA
+from scoring.metrics import Facts, newest
+from scoring.model import TOPICS, Account, FieldType
+from state import facts as stored_facts
+from state import scores as stored_scores
+from state.facts import TopicReading
+from state.scores import StoredScore
+
+# A trend looks back two windows; complete days and a late source need a little more.
+MARGIN = timedelta(days=40)
+
+_TYPES: Mapping[FieldType, Any] = {
+    "text": pl.String,
+    "number": pl.Float64,
+    "instant": pl.String,
+    "bool": pl.Boolean,
+}
+
+
+def facts(
+    connection: Connection,
+    model: ScoringModel,
+    readings: Sequence[TopicReading],
+    matched: Mapping[str, Sequence[str]],
+    *,
+    master: str,
+    as_of: datetime,
+) -> Facts:
+    """Load everything the model looks at, as it was known at `as_of`.
+
+    `matched` gives, per source, the accounts of ours it knows.
+    """
+    windows = [signal.window or timedelta(0) for signal in model.signals]
+    since = as_of - 2 * max(windows, default=timedelta(0)) - MARGIN
+    rows = stored_facts.numbers(connection, as_of=as_of, since=since)
+    numbers = pl.DataFrame(rows, schema=_raw(NUMBERS_SCHEMA), orient="row").cast(dict(NUMBERS_SCHEMA))
+    wanted = model.topics() & set(TOPICS)
+    return Facts(
+        numbers=numbers,
+        records={topic: _records(connection, topic, as_of) for topic in sorted(wanted)},
+        matched=_matched(readings, matched),
+        streams=_streams(readings, numbers, master, as_of),
+    )
+
+
+def accounts(book: Iterable[Account]) -> pl.DataFrame:
+    """Make the account frame: one row per account, a column per field."""
+    rows = sorted(book, key=lambda account: account.account_id)
+    names = sorted({name for account in rows for name in account.fields})
+    columns: dict[str, Any] = {
+        "account_id": pl.Series([a.account_id for a in rows], dtype=pl.String),
+        "name": pl.Series([a.name for a in rows], dtype=pl.String),
+        "segment": pl.Series([a.segment for a in rows], dtype=pl.String),
+        "owner_active": pl.Series([a.owner_active for a in rows], dtype=pl.Boolean),
+        "arr": pl.Series([a.arr for a in rows], dtype=pl.Float64),
+        "renewal_on": pl.Series([a.renewal_on for a in rows], dtype=pl.Date),
+        "created_on": pl.Series([a.created_on for a in rows], dtype=pl.Date),
+    }
+    for name in names:
+        columns[name] = _series([account.fields.get(name) for account in rows])
+    return pl.DataFrame(columns)
+
+
+def previous(connection: Connection) -> pl.DataFrame:
+    """Load what the last scoring left for the next one."""
+    rows = [score.memory for score in stored_scores.current(connection)]
+    return pl.DataFrame(rows, schema=_raw(PREVIOUS_SCHEMA), orient="row").cast(dict(PREVIOUS_SCHEMA))
+
+
+def memory(scored: pl.DataFrame) -> list[dict[str, object]]:
+    """Give, per account of a scored frame, what the next scoring needs, in values that JSON knows."""
+    kept = scored.select(list(PREVIOUS_SCHEMA)).cast(dict(PREVIOUS_SCHEMA))
+    return kept.cast(_raw(PREVIOUS_SCHEMA)).to_dicts()
+
+
+def snapshots(connection: Connection, *, at: datetime, tolerance: timedelta) -> pl.DataFrame:
+    """Load the published scores that a trend compares with."""
+    rows = stored_scores.snapshot_at(connection, at, at - tolerance)
+    return pl.DataFrame(
+        rows, schema={"account_id": pl.String, "at": pl.Int64, "score": pl.Float64}, orient="row"
+    ).cast(dict(SNAPSHOTS_SCHEMA))
+
+
+def stored_rows(scored: pl.DataFrame, model_version: str, as_of: datetime) -> list[StoredScore]:
+    """Make the rows that state keeps of a scored frame."""
+    values = scored.select("account_id", "score", "band", "confidence").iter_rows()
+    return [
+        StoredScore(
+            account_id=account_id,
+            as_of=as_of,
+            model_version=model_version,
+            score=score,
+            band=str(band),
+            confidence=confidence,
+            memory=kept,
+        )
+        for (account_id, score, band, confidence), kept in zip(values, memory(scored), strict=True)
+    ]
+
+
+def _raw(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a schema with instants as whole microseconds, as state and JSON hold them."""
+    return {name: pl.Int64 if kind == INSTANT else kind for name, kind in schema.items()}
+
+
+def _series(values: Sequence[object]) -> pl.Series:
+    present = [value for value in values if value is not None]
+    if present and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
+        return pl.Series([None if v is None else float(str(v)) for v in values], dtype=pl.Float64)
+    if present and all(isinstance(value, bool) for value in present):
+        return pl.Series(values, dtype=pl.Boolean)
+    return pl.Series([None if v is None else str(v) for v in values], dtype=pl.String)
+
+
+def _records(connection: Connection, topic: str, as_of: datetime) -> pl.DataFrame:
+    fields = TOPICS[topic]
+    rows = [
+        {"account_id": account_id, "source_id": source_id, "observed_at": observed_at}
+        | {name: body.get(name) for name in fields}
+        for account_id, source_id, observed_at, body in stored_facts.records(
+            connection, topic=topic, as_of=as_of
+        )
+    ]
+    schema = {"account_id": pl.String, "source_id": pl.String, "observed_at": INSTANT} | {
+        name: _TYPES[kind] for name, kind in fields.items()
+    }
+    frame = pl.DataFrame(rows, schema=schema, strict=False)
+    return frame.with_columns(
+        pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC", strict=True)
+        for name, kind in fields.items()
+        if kind == "instant"
+    )
+
+
+def _matched(
+    readings: Sequence[TopicReading], matched: Mapping[str, Sequence[str]]
+) -> dict[str, pl.DataFrame]:
+    by_topic: dict[str, set[str]] = {}
+    for reading in readings:
+        by_topic.setdefault(reading.topic, set()).update(matched.get(reading.source, ()))
+    return {
+        topic: pl.DataFrame({"account_id": sorted(ids)}, schema={"account_id": pl.String})
+        for topic, ids in by_topic.items()
+        if topic
+    }
+
+
+def _streams(
+    readings: Sequence[TopicReading], numbers: pl.DataFrame, master: str, as_of: datetime
+) -> pl.DataFrame:
+    """Say per topic how current it is: as old as the oldest of its streams, down if one of them is."""
+    topics: dict[str, tuple[datetime | None, bool]] = {}
+    for reading in readings:
+        if reading.topic == "accounts" and reading.source != master:
+            continue
+        topic = "account" if reading.topic == "accounts" else reading.topic
+        if not topic:
+            continue
+        complete_at, down = topics.get(topic, (as_of, False))
+        oldest = (
+            None
+            if complete_at is None or reading.complete_at is None
+            else min(complete_at, reading.complete_at)
+        )
+        topics[topic] = (oldest, down or reading.down)
+    frame = pl.DataFrame(
+        [{"topic": topic, "complete_at": at, "down": down} for topic, (at, down) in sorted(topics.items())],
+        schema={name: kind for name, kind in STREAMS_SCHEMA.items() if name != "newest_at"},
+    )
+    return frame.join(newest(numbers, as_of), on="topic", how="left").select(list(STREAMS_SCHEMA))

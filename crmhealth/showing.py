@@ -1,0 +1,190 @@
+"""From a judgement to what every CRM record should show, and to the task for an account that turned red."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from crmhealth import playbooks
+from crmhealth.config import CrmSettings
+from crmhealth.judging import Judgement
+from crmhealth.playbooks import Playbook
+from scoring.model import Band
+from sync.fields import RIDING, FieldMapping, instant_text, show
+from sync.values import NewTask, Remembered, TaskChange, Transition, Value, Wanted
+
+# Which level of confidence a record shows decides about writing; every decimal would be a write a day.
+CONFIDENCE_LEVELS = ((0.8, "high"), (0.5, "medium"), (0.0, "low"))
+LEFT = "left"
+SUBJECT_LENGTH = 200
+
+
+def wanted(
+    judgement: Judgement, crms: Sequence[CrmSettings], links: Mapping[str, Mapping[str, str]]
+) -> Iterator[Wanted]:
+    """Say what every linked record should show. `links` gives, per CRM, crm_id -> account_id."""
+    for crm in crms:
+        mapping_digest = _digest(crm.table.write)
+        for crm_id, account_id in sorted(links[crm.name].items()):
+            if account_id not in judgement.rows:
+                continue
+            outputs = outputs_of(judgement, account_id)
+            explanation = judgement.explanations[account_id]
+            yield Wanted(
+                account_id=account_id,
+                account_name=judgement.accounts[account_id].name,
+                crm=crm.name,
+                crm_id=crm_id,
+                values={
+                    name: show(mapping, outputs[mapping.output]) for name, mapping in crm.table.write.items()
+                },
+                fingerprint="|".join(
+                    (
+                        mapping_digest,
+                        str(outputs["score"]),
+                        str(outputs["band"]),
+                        str(outputs["trend"]),
+                        _level(judgement.rows[account_id]["confidence"]),
+                        ",".join(explanation.basis),
+                    )
+                ),
+                reason=explanation.short,
+            )
+
+
+def leavers(
+    judgement: Judgement, crms: Sequence[CrmSettings], remembered: Mapping[tuple[str, str], Remembered]
+) -> Iterator[Wanted]:
+    """Say that records of accounts that left the book should show nothing of ours."""
+    for crm in crms:
+        for (name, crm_id), record in remembered.items():
+            if (
+                name == crm.name
+                and record.account_id not in judgement.rows
+                and record.fingerprint is not None
+            ):
+                yield Wanted(
+                    account_id=record.account_id,
+                    account_name=record.account_id,
+                    crm=crm.name,
+                    crm_id=crm_id,
+                    values=dict.fromkeys(crm.table.write),
+                    fingerprint=LEFT,
+                    reason="no longer among the accounts that are scored",
+                )
+
+
+def outputs_of(judgement: Judgement, account_id: str) -> dict[str, Value]:
+    """Give everything a score can show, by the name of the output."""
+    row = judgement.rows[account_id]
+    explanation = judgement.explanations[account_id]
+    confidence = row["confidence"]
+    return {
+        "score": _number(row["score"]),
+        "band": str(row["band"]),
+        "trend": judgement.trends.get(account_id, "new"),
+        "reasons": explanation.short,
+        "details": explanation.long,
+        "confidence": None if confidence is None else round(float(str(confidence)) * 100),
+        "computed_at": instant_text(judgement.as_of),
+    }
+
+
+def riding_fields(crms: Sequence[CrmSettings]) -> frozenset[str]:
+    """Name the CRM fields that are written only along with others."""
+    return frozenset(
+        name for crm in crms for name, mapping in crm.table.write.items() if mapping.output in RIDING
+    )
+
+
+def transitions(judgement: Judgement, scored_before: frozenset[str]) -> list[Transition]:
+    """List the accounts whose confirmed band changed, and those scored for the first time."""
+    moved: list[Transition] = []
+    for account_id, row in judgement.rows.items():
+        first = account_id not in scored_before
+        before = row["entered_from"]
+        if not first and before is None:
+            continue
+        moved.append(
+            Transition(
+                account_id=account_id,
+                account_name=judgement.accounts[account_id].name,
+                before=None if first or before is None else Band(str(before)),
+                after=judgement.band(account_id),
+                migrated=bool(row["migrated"]) and not first,
+            )
+        )
+    return moved
+
+
+def task_composer(
+    judgement: Judgement,
+    master: CrmSettings,
+    crm_ids: Mapping[str, str],
+    books: Sequence[Playbook],
+    timezone: ZoneInfo,
+) -> Callable[[Transition, int], TaskChange | None]:
+    """Give the function that writes the task for an account that entered red; `crm_ids` is by account_id."""
+
+    def compose(transition: Transition, episode: int) -> TaskChange | None:
+        playbook = playbooks.first(books, "entered_red")
+        account = judgement.accounts[transition.account_id]
+        crm_id = crm_ids.get(transition.account_id)
+        if playbook is None or crm_id is None:
+            return None
+        due_on = playbooks.due_date(
+            judgement.as_of.astimezone(timezone).date(), playbook.due_in_business_days
+        )
+        outputs = outputs_of(judgement, transition.account_id)
+        values = {
+            "account": account.name,
+            "score": outputs["score"],
+            "band": transition.after.value,
+            "before": transition.before.value if transition.before else "new",
+            "reasons": outputs["reasons"],
+            "details": outputs["details"],
+            "segment": account.segment,
+            "arr": account.arr,
+            "renewal_on": account.renewal_on.isoformat() if account.renewal_on else "",
+            "due_on": due_on.isoformat(),
+            "playbook": playbook.id,
+        }
+        owner = account.owner_id if account.owner_active else ""
+        return TaskChange(
+            task=NewTask(
+                key=task_key(transition.account_id, playbook.id, episode),
+                crm_id=crm_id,
+                subject=playbooks.render(playbook.subject, values)[:SUBJECT_LENGTH],
+                body=playbooks.render(playbook.body, values),
+                owner_id=owner or playbook.fallback_owner,
+                due_on=due_on,
+            ),
+            crm=master.name,
+            account_id=transition.account_id,
+            account_name=account.name,
+            playbook=playbook.id,
+            episode=episode,
+            reason=str(outputs["reasons"]),
+        )
+
+    return compose
+
+
+def task_key(account_id: str, playbook: str, episode: int, step: int = 1, round_number: int = 1) -> str:
+    """Name a task for ever: (account, playbook, episode, step, round)."""
+    return f"{account_id}:{playbook}:{episode}:{step}:{round_number}"
+
+
+def _digest(mapping: Mapping[str, FieldMapping]) -> str:
+    return blake2b(orjson.dumps(mapping, option=orjson.OPT_SORT_KEYS), digest_size=4).hexdigest()
+
+
+def _level(confidence: object) -> str:
+    if confidence is None:
+        return "none"
+    return next(name for floor, name in CONFIDENCE_LEVELS if float(str(confidence)) >= floor)
+
+
+def _number(value: object) -> Value:
+    return None if value is None else float(str(value))
