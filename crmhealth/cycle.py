@@ -202,7 +202,7 @@ def apply_stored(world: World, plan_id: int | None) -> CycleReport | str:
         if kept is None:
             return "there is no such plan; make one with `crmhealth plan`"
         if kept.status == "refused":
-            return f"plan {kept.plan_id} was refused by the guard; release it with `crmhealth approve {kept.plan_id}`"
+            return f"plan {kept.plan_id} was refused; release it with `crmhealth approve {kept.plan_id}`"
         if kept.status not in runs.OPEN_STATUSES:
             return f"plan {kept.plan_id} is {kept.status}; make a new one with `crmhealth plan`"
         if stored.is_stale(connection, kept):

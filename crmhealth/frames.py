@@ -43,7 +43,7 @@ def facts(
     windows = [signal.window or timedelta(0) for signal in model.signals]
     since = as_of - 2 * max(windows, default=timedelta(0)) - MARGIN
     rows = stored_facts.numbers(connection, as_of=as_of, since=since)
-    numbers = pl.DataFrame(rows, schema=_raw(NUMBERS_SCHEMA), orient="row").cast(dict(NUMBERS_SCHEMA))
+    numbers = pl.DataFrame(rows, schema=_raw(NUMBERS_SCHEMA), orient="row").cast(pl.Schema(NUMBERS_SCHEMA))
     wanted = model.topics() & set(TOPICS)
     return Facts(
         numbers=numbers,
@@ -74,12 +74,12 @@ def accounts(book: Iterable[Account]) -> pl.DataFrame:
 def previous(connection: Connection) -> pl.DataFrame:
     """Load what the last scoring left for the next one."""
     rows = [score.memory for score in stored_scores.current(connection)]
-    return pl.DataFrame(rows, schema=_raw(PREVIOUS_SCHEMA), orient="row").cast(dict(PREVIOUS_SCHEMA))
+    return pl.DataFrame(rows, schema=_raw(PREVIOUS_SCHEMA), orient="row").cast(pl.Schema(PREVIOUS_SCHEMA))
 
 
 def memory(scored: pl.DataFrame) -> list[dict[str, object]]:
     """Give, per account of a scored frame, what the next scoring needs, in values that JSON knows."""
-    kept = scored.select(list(PREVIOUS_SCHEMA)).cast(dict(PREVIOUS_SCHEMA))
+    kept = scored.select(list(PREVIOUS_SCHEMA)).cast(pl.Schema(PREVIOUS_SCHEMA))
     return kept.cast(_raw(PREVIOUS_SCHEMA)).to_dicts()
 
 
@@ -88,7 +88,7 @@ def snapshots(connection: Connection, *, at: datetime, tolerance: timedelta) -> 
     rows = stored_scores.snapshot_at(connection, at, at - tolerance)
     return pl.DataFrame(
         rows, schema={"account_id": pl.String, "at": pl.Int64, "score": pl.Float64}, orient="row"
-    ).cast(dict(SNAPSHOTS_SCHEMA))
+    ).cast(pl.Schema(SNAPSHOTS_SCHEMA))
 
 
 def stored_rows(scored: pl.DataFrame, model_version: str, as_of: datetime) -> list[StoredScore]:
@@ -108,9 +108,9 @@ def stored_rows(scored: pl.DataFrame, model_version: str, as_of: datetime) -> li
     ]
 
 
-def _raw(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _raw(schema: Mapping[str, Any]) -> pl.Schema:
     """Give a schema with instants as whole microseconds, as state and JSON hold them."""
-    return {name: pl.Int64 if kind == INSTANT else kind for name, kind in schema.items()}
+    return pl.Schema({name: pl.Int64 if kind == INSTANT else kind for name, kind in schema.items()})
 
 
 def _series(values: Sequence[object]) -> pl.Series:
@@ -131,7 +131,7 @@ def _records(connection: Connection, topic: str, as_of: datetime) -> pl.DataFram
             connection, topic=topic, as_of=as_of
         )
     ]
-    schema = {"account_id": pl.String, "source_id": pl.String, "observed_at": INSTANT} | {
+    schema: dict[str, Any] = {"account_id": pl.String, "source_id": pl.String, "observed_at": INSTANT} | {
         name: _TYPES[kind] for name, kind in fields.items()
     }
     frame = pl.DataFrame(rows, schema=schema, strict=False)
@@ -167,12 +167,9 @@ def _streams(
         if not topic:
             continue
         complete_at, down = topics.get(topic, (as_of, False))
-        oldest = (
-            None
-            if complete_at is None or reading.complete_at is None
-            else min(complete_at, reading.complete_at)
-        )
-        topics[topic] = (oldest, down or reading.down)
+        if complete_at is not None:
+            complete_at = min(complete_at, reading.complete_at) if reading.complete_at else None
+        topics[topic] = (complete_at, down or reading.down)
     frame = pl.DataFrame(
         [{"topic": topic, "complete_at": at, "down": down} for topic, (at, down) in sorted(topics.items())],
         schema={name: kind for name, kind in STREAMS_SCHEMA.items() if name != "newest_at"},

@@ -15,7 +15,7 @@ from state.accounts import Match
 def match_source(
     connection: Connection, source: str, rules: Matching, accounts: Sequence[Account], now: datetime
 ) -> None:
-    """Decide for every account of a source which account of ours it is, and remember decision and evidence."""
+    """Decide which account of ours every account of a source is; remember decision and evidence."""
     found = match(
         stored_accounts.source_accounts(connection, source),
         accounts,
@@ -52,3 +52,7 @@ def match_source(
         for key in found.ignored
     ]
     stored_accounts.remember_matches(connection, source, [*decided, *undecided, *ignored], now)
+
+
+def _undecided(account_key: str, outcome: str, evidence: str) -> Match:
+    return Match(account_key=account_key, account_id=None, outcome=outcome, method=None, evidence=evidence)

@@ -80,9 +80,8 @@ class Puller:
 
     def pull(self, now: datetime) -> PullReport:
         """Read every CRM's account book and every source as of `now`."""
-        done: list[StreamPull] = []
-        for crm in sorted(self._settings.crms, key=lambda item: not item.table.master):
-            done.append(self._pull_book(crm, now))
+        master_first = sorted(self._settings.crms, key=lambda item: not item.table.master)
+        done = [self._pull_book(crm, now) for crm in master_first]
         for source in self._settings.sources:
             connector = self._sources[source.name]
             done += [
