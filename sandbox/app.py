@@ -5,11 +5,13 @@ API on every port; faults do not strike there and nothing there is counted. Deci
 """
 
 import asyncio
+import gzip
 from asyncio import Transport
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -35,7 +37,10 @@ class SandboxApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or close its connection."""
-        request = await _read(scope, receive)
+        try:
+            request = await _read(scope, receive)
+        except ClientDisconnect:
+            return
         system = self._core.systems[self._ports[scope["server"][1]]]
         if request.path.startswith(control.PREFIX):
             with self._core.lock:
@@ -137,13 +142,16 @@ async def _read(scope: Scope, receive: Receive) -> Request:
     incoming = HttpRequest(scope, receive)
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     host, port = scope["server"]
+    body = await incoming.body()
+    if headers.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
     path = scope["raw_path"].decode("latin-1")
     return Request(
         method=scope["method"],
         path=path.rstrip("/") or "/",
         query=parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True),
         headers=headers,
-        body=await incoming.body(),
+        body=body,
         base_url=f"http://{host}:{port}",
         target_bytes=len(_target(scope)) + sum(len(name) + len(value) + 4 for name, value in headers.items()),
     )

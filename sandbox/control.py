@@ -137,9 +137,7 @@ class _Steering:
 
 
 def _object(request: Request, known: set[str] | None = None) -> dict[str, Any]:
-    wanted = request.json
-    if not isinstance(wanted, dict):
-        raise ControlError("send a JSON object")
+    wanted = request.json_object
     unknown = set(wanted) - (known or set(wanted))
     if unknown:
         raise ControlError(f"unknown: {', '.join(sorted(unknown))}")

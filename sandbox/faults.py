@@ -171,8 +171,10 @@ def read_fault(spec: Mapping[str, Any]) -> Fault:
         unknown = set(values) - {known.name for known in fields(kind)}
         if unknown:
             raise ValueError(f"{kind.__name__} knows no {', '.join(sorted(unknown))}")
-    if int(spec.get("every", 1)) < 1:
-        raise ValueError("every must be at least 1")
+    for name, least in (("times", 0), ("skip", 0), ("every", 1)):
+        number = spec.get(name, least)
+        if not (isinstance(number, int) and number >= least) and not (name == "times" and number is None):
+            raise ValueError(f"{name} must be a whole number of at least {least}")
     try:
         re.compile(match.get("path", ""))
     except re.error as exc:

@@ -58,6 +58,14 @@ class Request:
         except orjson.JSONDecodeError as exc:
             raise BodyError(str(exc)) from exc
 
+    @property
+    def json_object(self) -> dict[str, Any]:
+        """Read the body as a JSON object; raises BodyError."""
+        body = self.json
+        if not isinstance(body, dict):
+            raise BodyError("expected an object")
+        return body
+
     def refused(self, object_name: str, *record_ids: str) -> Refusal | None:
         """Say whether a fault script wants this record refused, known by any of these ids."""
         for refusal in self.refusals:

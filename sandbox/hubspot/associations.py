@@ -122,8 +122,7 @@ class Associations:
 
 
 def _inputs(request: Request, limit: int) -> Sequence[Mapping[str, Any]]:
-    body = request.json
-    inputs = body.get("inputs") if isinstance(body, dict) else None
+    inputs = request.json_object.get("inputs")
     if not isinstance(inputs, list) or not inputs or not all(isinstance(given, dict) for given in inputs):
         raise Refused("Invalid input JSON: inputs must be a list of objects")
     if len(inputs) > limit:

@@ -91,7 +91,7 @@ class Batches:
     def read(self, request: Request, params: Params) -> Answer:
         """POST batch/read."""
         kind = self._portal.type_named(params["type"])
-        inputs, body = _inputs(request, "read"), request.json
+        inputs, body = _inputs(request, "read"), request.json_object
         names, id_property = body.get("properties") or [], str(body.get("idProperty") or "")
         archived = request.first("archived") == "true"
         results, missing, started = [], [], self._portal.clock.now()
@@ -150,6 +150,7 @@ class Batches:
             if portal.switches.missing_in_batch == "not_found":
                 raise missing_objects(kind.singular, missing)
             errors.append(missing_objects(kind.singular, missing).entry(""))
+        self._keep_apart(kind, planned)
         results = []
         for each in planned:
             row = portal.save(kind, each.row)
@@ -158,6 +159,21 @@ class Batches:
             trace_id = {"objectWriteTraceId": each.trace_id} if each.trace_id else {}
             results.append({**portal.shown(kind, row, each.names), **each.more, **trace_id})
         return self._finished(params, results, errors, started, success=success)
+
+    @staticmethod
+    def _keep_apart(kind: ObjectType, planned: Sequence[Planned]) -> None:
+        """Refuse two inputs that turn out to be one record, or that claim one unique value."""
+        ids = [each.row["hs_object_id"] for each in planned if "hs_object_id" in each.row]
+        _refuse_repeated(ids)
+        for known in kind.properties.values():
+            values = [each.row[known.name] for each in planned if known.unique and each.row.get(known.name)]
+            if len(set(values)) < len(values):
+                raise Refused(
+                    f"Several inputs have the same {known.name}",
+                    status=409,
+                    category="CONFLICT",
+                    context={"propertyName": [known.name]},
+                )
 
     def _finished(
         self,
@@ -220,8 +236,7 @@ def _type_id(kind: ObjectType, other: ObjectType) -> int | None:
 
 
 def _inputs(request: Request, operation: str) -> Sequence[Mapping[str, Any]]:
-    body = request.json
-    inputs = body.get("inputs") if isinstance(body, dict) else None
+    inputs = request.json_object.get("inputs")
     if not isinstance(inputs, list) or not all(isinstance(given, dict) for given in inputs):
         raise Refused("Invalid input JSON: inputs must be a list of objects")
     if not inputs:
@@ -233,13 +248,18 @@ def _inputs(request: Request, operation: str) -> Sequence[Mapping[str, Any]]:
     ids = [given.get("id") for given in inputs]
     if any(not isinstance(each, str) or not each for each in ids):
         raise Refused("Invalid input JSON: every input needs an id, a string")
-    repeated = sorted({str(each) for each in ids if ids.count(each) > 1})
-    if repeated and operation != "archive":
-        listed = ", ".join(repeated)
-        raise Refused(
-            f"Duplicate IDs found in batch input: [{listed}]. IDs must be unique", context={"ids": repeated}
-        )
+    if operation != "archive":
+        _refuse_repeated([str(each) for each in ids])
     return inputs
+
+
+def _refuse_repeated(ids: Sequence[str]) -> None:
+    repeated = sorted({each for each in ids if ids.count(each) > 1})
+    if repeated:
+        raise Refused(
+            f"Duplicate IDs found in batch input: [{', '.join(repeated)}]. IDs must be unique",
+            context={"ids": repeated},
+        )
 
 
 def _properties(given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 Bursts and searches count real seconds, the day is the clock's. A refused call uses nothing up.
 """
 
+import math
 import uuid
 from collections import deque
 from zoneinfo import ZoneInfo
@@ -31,7 +32,7 @@ class Limits:
         if today != self._today:
             self._today, self.used_today = today, 0
         if self.used_today >= switches.daily_limit:
-            return _refusal(switches, "DAILY", "daily", 0)
+            return too_many("DAILY")
         window, seconds, most, policy = (
             (self._searches, 1.0, switches.search_per_second, "SECONDLY")
             if search
@@ -41,7 +42,7 @@ class Limits:
             window.popleft()
         if len(window) >= most:
             wait = max(0.0, window[0] + seconds - now)
-            answer = _refusal(switches, policy, policy.lower(), int(wait) + 1)
+            answer = too_many(policy, math.ceil(wait) if switches.retry_after else 0)
             headers = {**answer.headers, **({} if search else self.headers(switches))}
             return Answer(status=answer.status, body=answer.body, headers=headers)
         window.append(now)
@@ -66,13 +67,14 @@ class Limits:
         }
 
 
-def _refusal(switches: Switches, policy: str, words: str, wait_seconds: int) -> Answer:
+def too_many(policy: str, retry_after_seconds: int = 0) -> Answer:
+    """Give the 429 of a policy; Retry-After only when there are seconds to name."""
     body = {
         "status": "error",
-        "message": f"You have reached your {words} limit.",
+        "message": f"You have reached your {policy.lower()} limit.",
         "errorType": "RATE_LIMIT",
         "correlationId": str(uuid.uuid4()),
         "policyName": policy,
     }
-    headers = {"Retry-After": str(wait_seconds)} if switches.retry_after and wait_seconds else {}
+    headers = {"Retry-After": str(retry_after_seconds)} if retry_after_seconds else {}
     return Answer(status=429, body=body, headers=headers)

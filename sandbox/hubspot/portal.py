@@ -307,13 +307,9 @@ class Portal:
             created_at = datetime.fromisoformat(created).astimezone(UTC) if created else now
             before = self.tables[kind.name].get(record_id)
             fresh = {"_created_at": created_at, kind.created: property_stamp(created_at)}
-            stamps = {
-                "hs_lastmodifieddate": property_stamp(now),
-                "_updated_at": now,
-                "hs_object_id": record_id,
-            }
+            stamps = {"hs_lastmodifieddate": property_stamp(now), "_updated_at": now}
             texts = {name: value if value is None else _text(value) for name, value in values.items()}
-            row = {**(before or fresh), **texts, **stamps}
+            row = {**(before or fresh), **stamps, **texts, "hs_object_id": record_id}
             self.tables[kind.name].put(record_id, row)
             # What was there before the story begins is long since indexed.
             self._indexed[kind.name][record_id] = row

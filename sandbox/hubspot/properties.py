@@ -35,13 +35,13 @@ class Properties:
     def read(self, request: Request, params: Params) -> Answer:
         """POST batch/read."""
         kind = self._portal.type_named(params["type"])
-        names = [str(given.get("name")) for given in request.json.get("inputs", [])]
+        names = [str(given.get("name")) for given in request.json_object.get("inputs", [])]
         shown = [known.shown() for name in names if (known := kind.live(name))]
         return Answer(body={"status": "COMPLETE", "results": shown, "startedAt": "", "completedAt": ""})
 
     def create(self, request: Request, params: Params) -> Answer:
         """POST a property."""
-        kind, spec = self._portal.type_named(params["type"]), _object(request)
+        kind, spec = self._portal.type_named(params["type"]), request.json_object
         missing = [name for name in ("name", "label", "type", "fieldType", "groupName") if not spec.get(name)]
         if missing:
             raise Refused(f"Invalid input JSON: required: {', '.join(missing)}")
@@ -75,7 +75,7 @@ class Properties:
 
     def update(self, request: Request, params: Params) -> Answer:
         """PATCH a property; options are replaced as a whole."""
-        kind, spec, known = self._portal.type_named(params["type"]), _object(request), self._known(params)
+        kind, spec, known = self._portal.type_named(params["type"]), request.json_object, self._known(params)
         changed = replace(
             known,
             label=str(spec.get("label", known.label)),
@@ -102,7 +102,7 @@ class Properties:
 
     def create_group(self, request: Request, params: Params) -> Answer:
         """POST a group."""
-        kind, spec = self._portal.type_named(params["type"]), _object(request)
+        kind, spec = self._portal.type_named(params["type"]), request.json_object
         name = str(spec.get("name") or "")
         if NAME.fullmatch(name) is None or not spec.get("label"):
             raise Refused("Invalid input JSON: a group needs a name and a label")
@@ -118,13 +118,6 @@ class Properties:
         if known is None or known.archived != archived:
             raise not_found(f"Property {params['name']} does not exist")
         return known
-
-
-def _object(request: Request) -> Mapping[str, Any]:
-    body = request.json
-    if not isinstance(body, dict):
-        raise Refused("Invalid input JSON: expected an object")
-    return body
 
 
 def _options(spec: Mapping[str, Any]) -> list[Option]:

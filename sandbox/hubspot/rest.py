@@ -15,11 +15,10 @@ from sandbox.hubspot import search
 from sandbox.hubspot.associations import Associations
 from sandbox.hubspot.batches import Batches, planned_create
 from sandbox.hubspot.errors import Refused, not_found
-from sandbox.hubspot.limits import Limits
+from sandbox.hubspot.limits import Limits, too_many
 from sandbox.hubspot.portal import Kept, Owner, Portal
 from sandbox.hubspot.properties import Properties
 from sandbox.hubspot.schema import ObjectType, read_property
-from sandbox.hubspot.switches import Switches
 from sandbox.wire import Answer, BodyError, Kind, Params, Request, find, kind_of, route
 
 OLD_PATH = re.compile(r"/crm/(v3|v4)/(objects|properties|owners|associations)(/.*)?")
@@ -39,7 +38,6 @@ class HubSpot:
         self.portal = Portal(core.clock)
         self.limits = Limits(core.clock)
         self._expired: set[str] = set()
-        self._clock = core.clock
         batches, links = Batches(self.portal), Associations(self.portal)
         properties = Properties(self.portal)
         one = "/objects/{type}/{id}"
@@ -207,7 +205,7 @@ class HubSpot:
     def _create(self, request: Request, params: Params) -> Answer:
         kind = self.portal.type_named(params["type"])
         values = _values(request)
-        planned = planned_create(self.portal, kind, request.json, request)
+        planned = planned_create(self.portal, kind, request.json_object, request)
         row = self.portal.save(kind, planned.row)
         if planned.after is not None:
             planned.after(row)
@@ -223,7 +221,7 @@ class HubSpot:
     def _merge(self, request: Request, params: Params) -> Answer:
         kind = self.portal.type_named(params["type"])
         primary, other = (
-            self.portal.must_find(kind, str(request.json.get(name)))
+            self.portal.must_find(kind, str(request.json_object.get(name)))
             for name in ("primaryObjectId", "objectIdToMerge")
         )
         return Answer(body=self.portal.shown(kind, self.portal.merge(kind, primary, other)))
@@ -276,10 +274,7 @@ class HubSpot:
     def failure(self, action: Action) -> Answer:
         """Give the usual answer for a scripted status."""
         if action.status == 429:
-            limits = Switches(burst_limit=0, daily_headers=False)
-            answer = Limits(self._clock).admit(limits, search=False)
-            assert answer is not None
-            return answer
+            return too_many(action.code or "TEN_SECONDLY_ROLLING")
         category = {
             401: "INVALID_AUTHENTICATION", 403: "MISSING_SCOPES", 404: "OBJECT_NOT_FOUND", 409: "CONFLICT",
             423: "LOCKED", 400: "VALIDATION_ERROR",
@@ -375,10 +370,9 @@ def _limit(request: Request, default: int, most: int) -> int:
 
 
 def _values(request: Request) -> Mapping[str, Any]:
-    body = request.json
-    if not isinstance(body, dict) or not isinstance(body.get("properties", {}), dict):
-        raise Refused("Invalid input JSON: expected an object with properties")
-    values: Mapping[str, Any] = body.get("properties", {})
+    values = request.json_object.get("properties", {})
+    if not isinstance(values, dict):
+        raise Refused("Invalid input JSON: properties must be an object")
     return values
 
 

@@ -23,9 +23,7 @@ Test: TypeAlias = Callable[[Row], bool]
 
 def search(portal: Portal, kind: ObjectType, request: Request) -> Answer:
     """Answer a search."""
-    body = request.json
-    if not isinstance(body, dict):
-        raise Refused("Invalid input JSON: expected an object")
+    body = request.json_object
     if len(request.body) > BODY_LIMIT:
         raise Refused(f"The request body is too long: {len(request.body)} of at most {BODY_LIMIT} characters")
     limit, after = _whole(body.get("limit") or 10), _whole(body.get("after") or 0)

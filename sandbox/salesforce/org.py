@@ -5,7 +5,7 @@ validation rules, and refuses with the original's codes. Knows no HTTP. Records 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +16,12 @@ from sandbox.salesforce.ids import canonical, new_id
 from sandbox.salesforce.query import Catalogue, Resolved, condition
 from sandbox.salesforce.schema import Field, SObject, default_objects
 from sandbox.salesforce.switches import Switches
+from sandbox.salesforce.usage import Usage
 from sandbox.salesforce.values import accepted, seeded, shown
 from sandbox.table import Row, Table
 from sandbox.wire import Request
 
 ORG_ID = "00D5f0000000001EAA"
-SECONDS_OF_USAGE = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Kept:
     last_numbers: Mapping[str, int]
     history: Sequence[Change]
     rules: Sequence[ValidationRule]
-    usage: Mapping[int, int] = field(default_factory=dict)
+    usage: Mapping[int, int]
 
 
 class Org:
@@ -71,7 +71,7 @@ class Org:
         self.rules: list[ValidationRule] = []
         self.history: list[Change] = []
         self._numbers = dict.fromkeys(self.objects, 0)
-        self._usage: dict[int, int] = {}
+        self.usage = Usage(clock)
         self.catalogue = Catalogue(self.objects, self.tables)
         user = {"Name": "Integration User", "Username": "integration@sandbox.example", "IsActive": True}
         (self.user_id,) = self.seed("User", [{**user, "Email": "integration@sandbox.example"}])
@@ -98,23 +98,6 @@ class Org:
         if key is not None:
             external, unique = switches.task_key_external_id, switches.task_key_unique
             task.define(replace(key, external_id=external, unique=unique))
-
-    # Usage in a rolling day
-
-    def use(self) -> None:
-        """Count one call against the daily limit."""
-        minute = int(self.clock.now().timestamp()) // 60
-        self._usage[minute] = self._usage.get(minute, 0) + 1
-
-    def used(self) -> int:
-        """Tell the calls of the last 24 hours."""
-        oldest = (int(self.clock.now().timestamp()) - SECONDS_OF_USAGE) // 60
-        self._usage = {minute: calls for minute, calls in self._usage.items() if minute > oldest}
-        return sum(self._usage.values())
-
-    def set_used(self, calls: int) -> None:
-        """Pretend that others have used this many calls just now."""
-        self._usage = {int(self.clock.now().timestamp()) // 60: calls}
 
     # Reading
 
@@ -181,6 +164,11 @@ class Org:
                 raise errors.unknown_record()
             return self.create(sobject, values, request), True
         return self.create(sobject, {**values, field_name: value}, request), True
+
+    def merge(self, sobject: SObject, primary_id: str, other_id: str) -> None:
+        """Merge a record into another: the loser is deleted and names the winner."""
+        primary, other = self.live(sobject, primary_id), self.live(sobject, other_id)
+        self._put(sobject, other, {**other, "IsDeleted": True, "MasterRecordId": primary["Id"]})
 
     def delete(self, sobject: SObject, record_id: str) -> None:
         """Move a record to the recycle bin."""
@@ -379,7 +367,7 @@ class Org:
             last_numbers=dict(self._numbers),
             history=tuple(self.history),
             rules=tuple(self.rules),
-            usage=dict(self._usage),
+            usage=self.usage.kept(),
         )
 
     def restore(self, kept: Kept) -> None:
@@ -390,7 +378,7 @@ class Org:
         self._numbers = dict(kept.last_numbers)
         self.history = list(kept.history)
         self.rules = list(kept.rules)
-        self._usage = dict(kept.usage)
+        self.usage.restore(kept.usage)
         self.apply_switches(self.switches)
 
 
@@ -407,7 +395,7 @@ def _own_field(sobject: SObject, path: soql.Path) -> Resolved:
     if known is None:
         raise errors.no_such_column(str(path), sobject.name)
     name = known.name
-    return Resolved(field=known, read=lambda row: row.get(name), names=[name], parents=[])
+    return Resolved(field=known, read=lambda row: row.get(name))
 
 
 def _plain(value: Any) -> Any:

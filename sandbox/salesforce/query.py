@@ -24,14 +24,23 @@ Test: TypeAlias = Callable[[Row], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One step from a record to its parent."""
+
+    relationship: str
+    reference: str
+    """The field that holds the parent's id."""
+    parent: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
     """A path of a query that was found: its last field, and how to read it from a row."""
 
     field: Field
     read: Read
-    names: Sequence[str]
-    parents: Sequence[tuple[str, str]]
-    """For each hop: relationship name and the parent's object."""
+    hops: Sequence[Hop] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +88,13 @@ class Catalogue:
         end = None if query.limit is None else query.offset + query.limit
         found = found[query.offset : end]
         paths = [resolve(sobject, item) for item in query.selected if isinstance(item, soql.Path)]
+        shape = _Shape(sobject.name, switches, base)
+        for path in paths:
+            shape.add(path)
         return Rows(
             total=len(found),
             matching=found,
-            show=_shower(sobject, paths, switches, base),
+            show=shape.show,
             long_texts=sum(1 for path in paths if path.field.long_text),
         )
 
@@ -109,7 +121,7 @@ class _Resolver:
                     "your WSDL or the describe call for the appropriate names.",
                 )
             name = field.name
-            return Resolved(field=field, read=lambda row: row.get(name), names=[name], parents=[])
+            return Resolved(field=field, read=lambda row: row.get(name))
         if parts[0].casefold() == sobject.name.casefold() and not sobject.related(parts[0]):
             return self._follow(sobject, path, parts[1:])
         reference = sobject.related(parts[0])
@@ -123,43 +135,40 @@ class _Resolver:
             row_above = table.get(row.get(key) or "")
             return None if row_above is None else read(row_above)
 
-        names = [reference.relationship, *rest.names]
-        hop = (reference.relationship, parent.name)
-        return Resolved(field=rest.field, read=through, names=names, parents=[hop, *rest.parents])
+        hop = Hop(relationship=reference.relationship, reference=key, parent=parent.name, table=table)
+        return Resolved(field=rest.field, read=through, hops=[hop, *rest.hops])
 
     def _refuse(self, path: soql.Path, sentence: str) -> Refused:
         return Refused("INVALID_FIELD", soql.at_column(self._text, path.column, sentence))
 
 
-def _shower(
-    sobject: SObject, paths: Sequence[Resolved], switches: Switches, base: str
-) -> Callable[[Row], dict[str, Any]]:
-    def show(row: Row) -> dict[str, Any]:
-        made: dict[str, Any] = {"attributes": attributes(sobject.name, row["Id"], base)}
-        for path in paths:
-            value = path.read(row)
-            target = made
-            for relationship, parent in path.parents:
-                inner = target.setdefault(relationship, {"attributes": {"type": parent}})
-                target = inner
-            target[path.names[-1]] = shown(path.field, value, switches)
-        for path in paths:
-            if len(path.parents) == 1:
-                _finish_parent(made, sobject, row, path.parents[0], base)
+class _Shape:
+    """What a query shows of one object: some fields, and the same of parents."""
+
+    def __init__(self, object_name: str, switches: Switches, base: str) -> None:
+        self._object_name = object_name
+        self._switches = switches
+        self._base = base
+        self._fields: list[Field] = []
+        self._parents: dict[str, tuple[Hop, _Shape]] = {}
+
+    def add(self, path: Resolved) -> None:
+        """Show one more path."""
+        shape = self
+        for hop in path.hops:
+            inner = _Shape(hop.parent, self._switches, self._base)
+            _hop, shape = shape._parents.setdefault(hop.relationship, (hop, inner))
+        shape._fields.append(path.field)
+
+    def show(self, row: Row) -> dict[str, Any]:
+        """Show one row."""
+        made: dict[str, Any] = {"attributes": attributes(self._object_name, row["Id"], self._base)}
+        for field in self._fields:
+            made[field.name] = shown(field, row.get(field.name), self._switches)
+        for relationship, (hop, shape) in self._parents.items():
+            above = hop.table.get(row.get(hop.reference) or "")
+            made[relationship] = None if above is None else shape.show(above)
         return made
-
-    return show
-
-
-def _finish_parent(made: dict[str, Any], sobject: SObject, row: Row, hop: tuple[str, str], base: str) -> None:
-    """Put the parent's address in, or show null where there is no parent."""
-    relationship, parent = hop
-    reference = sobject.related(relationship)
-    parent_id = row.get(reference.name) if reference is not None else None
-    if parent_id is None:
-        made[relationship] = None
-    elif made[relationship] is not None:
-        made[relationship]["attributes"] = attributes(parent, parent_id, base)
 
 
 def attributes(object_name: str, record_id: str, base: str) -> dict[str, str]:
@@ -241,7 +250,7 @@ def _like(tree: soql.Comparison, field: Field) -> re.Pattern[str]:
 
 def _span(value: soql.Literals, field: Field, today: date) -> tuple[Any, Any]:
     """Give the first and last value a literal stands for, as stored values of this field."""
-    if value is None:
+    if value is None or value == "":
         return None, None
     if field.type in ("id", "reference"):
         record_id = canonical(value) if isinstance(value, str) else None
@@ -314,7 +323,7 @@ def _group(
             if list(item.parts) not in [list(path.parts) for path in query.group_by]:
                 raise Refused("MALFORMED_QUERY", f"Field must be grouped or aggregated: {item}")
             path = resolve(item)
-            made[path.names[-1]] = shown(path.field, path.read(rows[0]), switches)
+            made[path.field.name] = shown(path.field, path.read(rows[0]), switches)
             continue
         assert item.path is not None
         path = resolve(item.path)

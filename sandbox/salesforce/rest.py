@@ -4,9 +4,7 @@ Leaves out what a later stage needs: Bulk API, composite and graph requests, SOA
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from itertools import count
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
@@ -15,9 +13,10 @@ from sandbox.faults import Action
 from sandbox.salesforce import errors, soql
 from sandbox.salesforce.collections import Collections
 from sandbox.salesforce.errors import Refused
-from sandbox.salesforce.ids import canonical, new_id
+from sandbox.salesforce.ids import canonical
 from sandbox.salesforce.org import ORG_ID, Kept, Org, ValidationRule
-from sandbox.salesforce.query import Rows, attributes
+from sandbox.salesforce.pages import Pages
+from sandbox.salesforce.query import attributes
 from sandbox.salesforce.schema import SObject, read_field
 from sandbox.salesforce.sessions import Sessions, bearer
 from sandbox.salesforce.values import WrongJsonTypeError, shown
@@ -25,18 +24,7 @@ from sandbox.wire import Answer, BodyError, Kind, Params, Request, find, kind_of
 
 HEAD_LIMIT = 16_384
 TOO_LONG = b"<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>"
-LOCATORS_KEPT = 50
-LONG_TEXT_PAGE = 200
 DATA = "/services/data/v{version}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Locator:
-    """A query that has more pages."""
-
-    rows: Rows
-    page_size: int
-    expires_at: datetime
 
 
 class Salesforce:
@@ -47,9 +35,7 @@ class Salesforce:
     def __init__(self, core: Core) -> None:
         self.org = Org(core.clock)
         self.sessions = Sessions(self.org)
-        self._locators: dict[str, _Locator] = {}
-        self._locator_numbers = count(1)
-        collections = Collections(self.org)
+        collections, pages = Collections(self.org), Pages(self.org)
         record, external = f"{DATA}/sobjects/{{type}}/{{id}}", f"{DATA}/sobjects/{{type}}/{{field}}/{{value}}"
         self._open_routes = [
             route(
@@ -73,10 +59,10 @@ class Salesforce:
             route("DELETE", record, "write", self._delete),
             route("GET", external, "read", self._get_external),
             route("PATCH", external, "write", self._upsert),
-            route("GET", f"{DATA}/query", "read", self._query),
-            route("GET", f"{DATA}/queryAll", "read", self._query),
-            route("GET", f"{DATA}/query/{{locator}}", "read", self._more),
-            route("GET", f"{DATA}/queryAll/{{locator}}", "read", self._more),
+            route("GET", f"{DATA}/query", "read", pages.query),
+            route("GET", f"{DATA}/queryAll", "read", pages.query),
+            route("GET", f"{DATA}/query/{{locator}}", "read", pages.more),
+            route("GET", f"{DATA}/queryAll/{{locator}}", "read", pages.more),
             route("POST", f"{DATA}/composite/sobjects", "write", collections.create),
             route("PATCH", f"{DATA}/composite/sobjects", "write", collections.update),
             route("PATCH", f"{DATA}/composite/sobjects/{{type}}/{{field}}", "write", collections.upsert),
@@ -108,7 +94,7 @@ class Salesforce:
             answer = wrong.parser_error.answer()
         except BodyError as exc:
             answer = errors.bad_json(f"Unexpected character at [line:1, column:1]: {exc}").answer()
-        usage = f"api-usage={self.org.used()}/{self.org.switches.daily_api_requests}"
+        usage = f"api-usage={self.org.usage.total()}/{self.org.switches.daily_api_requests}"
         headers = {**answer.headers, "Sforce-Limit-Info": usage}
         return Answer(
             status=answer.status, body=answer.body, headers=headers, content_type=answer.content_type
@@ -124,9 +110,9 @@ class Salesforce:
         if not switches.api_enabled:
             message = "API is not enabled for this Organization or Partner"
             raise Refused("API_DISABLED_FOR_ORG", message, status=403)
-        if self.org.used() >= switches.daily_api_requests:
+        if self.org.usage.total() >= switches.daily_api_requests:
             raise Refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
-        self.org.use()
+        self.org.usage.add()
         found = find(self._routes, request)
         if found.route is None:
             if found.other_methods:
@@ -180,7 +166,7 @@ class Salesforce:
         return Answer(body={name: f"{base}/{name}" for name in names})
 
     def _limits(self, _request: Request, _params: Params) -> Answer:
-        most, used = self.org.switches.daily_api_requests, self.org.used()
+        most, used = self.org.switches.daily_api_requests, self.org.usage.total()
         return Answer(
             body={
                 "DailyApiRequests": {"Max": most, "Remaining": max(0, most - used)},
@@ -268,45 +254,6 @@ class Salesforce:
         urls = [f"{_base(params)}/sobjects/{sobject.name}/{quote(row['Id'])}" for row in found]
         return Answer(status=300, body=urls)
 
-    # Queries
-
-    def _query(self, request: Request, params: Params) -> Answer:
-        query = soql.parse(request.first("q"))
-        rows = self.org.catalogue.run(
-            query,
-            with_deleted=request.path.endswith("/queryAll"),
-            today=self.org.clock.now().date(),
-            switches=self.org.switches,
-            base=_base(params),
-        )
-        wanted = _batch_size(request) or self.org.switches.page_size
-        page_size = min(wanted, LONG_TEXT_PAGE) if rows.long_texts >= 2 else wanted
-        return self._page(rows, 0, page_size, "", params)
-
-    def _more(self, _request: Request, params: Params) -> Answer:
-        name, _, start = params["locator"].rpartition("-")
-        locator = self._locators.get(name)
-        if locator is None or not start.isdigit() or locator.expires_at < self.org.clock.now():
-            raise Refused("INVALID_QUERY_LOCATOR", "invalid query locator")
-        return self._page(locator.rows, int(start), locator.page_size, name, params)
-
-    def _page(self, rows: Rows, start: int, page_size: int, locator: str, params: Params) -> Answer:
-        end = start + page_size
-        body: dict[str, Any] = {"totalSize": rows.total, "done": end >= len(rows.matching)}
-        if not body["done"]:
-            name = locator or self._locate(rows, page_size)
-            body["nextRecordsUrl"] = f"{_base(params)}/query/{name}-{end}"
-        body["records"] = [rows.show(row) for row in rows.matching[start:end]]
-        return Answer(body=body)
-
-    def _locate(self, rows: Rows, page_size: int) -> str:
-        name = new_id("01g", next(self._locator_numbers))
-        expires_at = self.org.clock.now() + timedelta(seconds=self.org.switches.locator_seconds)
-        self._locators[name] = _Locator(rows=rows, page_size=page_size, expires_at=expires_at)
-        while len(self._locators) > LOCATORS_KEPT:
-            del self._locators[next(iter(self._locators))]
-        return name
-
     # Scripted faults
 
     def failure(self, action: Action) -> Answer:
@@ -352,7 +299,7 @@ class Salesforce:
             raise ControlError(str(exc)) from exc
 
     def steer(self, what: str, wanted: Mapping[str, Any]) -> Any:
-        """Define a field, add a validation rule, set the API calls used, or end sessions."""
+        """Define a field, add a validation rule, merge records, set the calls used, end or issue sessions."""
         try:
             return self._steer(what, wanted)
         except Refused as exc:
@@ -369,13 +316,17 @@ class Salesforce:
             soql.parse_condition(rule.where)
             self.org.rules.append(rule)
             return None
+        if what == "merge":
+            sobject = self.org.sobject(str(wanted.get("object", "Account")))
+            self.org.merge(sobject, str(wanted["primary"]), str(wanted["other"]))
+            return None
         if what == "usage":
-            self.org.set_used(int(wanted["used"]))
+            self.org.usage.set(int(wanted["used"]))
             return None
         if what == "sessions":
             self.sessions.revoke()
             return {"token": self.sessions.issue()} if wanted.get("issue") else None
-        raise ControlError(f"no {what!r} here; there are fields, validation_rules, usage, sessions")
+        raise ControlError(f"no {what!r} here; there are fields, validation_rules, merge, usage, sessions")
 
     def switch(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Change switches, and give all of them."""
@@ -401,14 +352,6 @@ def _values(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise errors.bad_json("Cannot deserialize instance of sobject from START_ARRAY value")
     return body
-
-
-def _batch_size(request: Request) -> int | None:
-    for option in request.headers.get("sforce-query-options", "").split(","):
-        name, _, value = option.strip().partition("=")
-        if name.casefold() == "batchsize" and value.isdigit():
-            return min(2000, max(200, int(value)))
-    return None
 
 
 def _label(version: int) -> str:

@@ -144,7 +144,7 @@ def seeded(field: Field, value: Any) -> Any:
         return value if isinstance(value, date) else date.fromisoformat(value[:10])
     if field.type == "datetime":
         read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
     record_id = canonical(value)
     if record_id is None:
         raise ValueError(f"{field.name}: {value!r} is not an id")
