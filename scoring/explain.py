@@ -1,8 +1,8 @@
 """Scores to reasons: ledger rows, the three biggest drags and drivers, a short and a long text.
 
 Made for the accounts that are shown or written, never for all: it works on one account at a time, from what
-`health.score(…, detail=True)` gives for them. Every text is made of the same rows, in an order that depends on
-nothing but their numbers and ids.
+`health.score(…, detail=True)` gives for them. Every text is made of the same rows, in an order that only
+depends on their numbers and ids.
 
 Refuses to compute a score: the rows are those that were published, and they add up to it exactly.
 """
@@ -83,13 +83,11 @@ def _explain(row: Row, model: ScoringModel, *, short_length: int, long_length: i
         rounding = _row("rounding", "Rounding", row["rounding"], "Rounding")
         start = LedgerRow(id="start", label="Start", points=decimal(FULL), sentence="Start: 100")
         rows = (start, *effects, *caps, *([rounding] if rounding.points else []))
-        drivers = _biggest(_driver(signal, row) for signal in counted)
+        gains = [_driver(signal, row) for signal in counted]
+        drivers = _biggest(gain for gain in gains if gain.points > 0)
     else:
         score, effects, caps, rows, drivers = None, [], (), (), ()
-    drags = _biggest(
-        LedgerRow(id=r.id, label=r.label, points=-r.points, sentence=r.sentence) for r in effects
-    )
-    drags = tuple(next(r for r in effects if r.id == drag.id) for drag in drags)
+    drags = _biggest(row for row in effects if row.points < 0)
     missing = [(signal.id, gap(signal, row)) for signal in ordered if signal not in counted and signal.weight]
     gaps = tuple(text for _, text in missing if text is not None)
     basis = sorted(
@@ -137,8 +135,8 @@ def _capped(cap: Cap, row: Row) -> LedgerRow:
 
 def _biggest(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
     """Choose the rows with the most points, ties by id."""
-    worth = [row for row in rows if row.points >= SMALLEST]
-    return tuple(sorted(worth, key=lambda row: (-row.points, row.id))[:SHOWN])
+    worth = [row for row in rows if abs(row.points) >= SMALLEST]
+    return tuple(sorted(worth, key=lambda row: (-abs(row.points), row.id))[:SHOWN])
 
 
 def _short(

@@ -21,6 +21,7 @@ from scoring.account_fields import beside, field, local_date
 from scoring.bands import advance
 from scoring.caps import apply_caps, by_strictness, named_fields
 from scoring.definition import DAY, UNITS_PER_POINT, Category, ScoringModel, Signal, model_hash
+from scoring.exact import divided
 from scoring.frames import PREVIOUS_SCHEMA
 from scoring.model import InputState
 from scoring.normalise import freshness, points, proximity, quantise, to_units
@@ -139,7 +140,7 @@ def _weigh(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
             fresh, substituted = pl.col(f"~{name}.f"), pl.col(f"~{name}.substituted")
             live = (fresh > 0) | substituted
             curve = points(signal.normalise, pl.col(f"{name}.value"))
-            certain = fresh * (1 - pl.col(f"{name}.down_days") / hold_days)
+            certain = fresh * (1 - divided(pl.col(f"{name}.down_days"), hold_days))
             steps += [
                 live.alias(f"~{name}.live"),
                 pl.when(substituted)
@@ -196,12 +197,12 @@ def _combine(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
         relevant = pl.when(applies > 0)
         shares += [
             pl.when(enough & (weight > 0)).then(boosted).otherwise(0.0).alias(f"~~{category.id}.W"),
-            (pl.col(f"~~{category.id}.ws") / weight).alias(f"~~{category.id}.S"),
+            divided(pl.col(f"~~{category.id}.ws"), weight).alias(f"~~{category.id}.S"),
             relevant.then(nominal[category.id]).otherwise(0.0).alias(f"~~{category.id}.nominal"),
-            relevant.then(nominal[category.id] * pl.col(f"~~{category.id}.live") / applies)
+            relevant.then(divided(nominal[category.id] * pl.col(f"~~{category.id}.live"), applies))
             .otherwise(0.0)
             .alias(f"~~{category.id}.covered"),
-            relevant.then(nominal[category.id] * pl.col(f"~~{category.id}.c") / applies)
+            relevant.then(divided(nominal[category.id] * pl.col(f"~~{category.id}.c"), applies))
             .otherwise(0.0)
             .alias(f"~~{category.id}.certain"),
         ]
@@ -215,20 +216,24 @@ def _combine(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
         return pl.when(share > 0).then(share * term).otherwise(0.0)
 
     frame = frame.with_columns(total("W").alias("~W"), total("nominal").alias("~nominal"))
-    composite = _total(weighted(pl.col(f"~~{c.id}.S"), c) for c in categories) / pl.col("~W")
+    composite = divided(_total(weighted(pl.col(f"~~{c.id}.S"), c) for c in categories), pl.col("~W")).clip(
+        0, 100
+    )
     tenure = model.min_tenure / DAY
-    ripe = (pl.col("~tenure_days") / tenure).clip(0, 1).fill_null(1.0) if tenure else pl.lit(1.0)
+    ripe = divided(pl.col("~tenure_days"), tenure).clip(0, 1).fill_null(1.0) if tenure else pl.lit(1.0)
     known = pl.col("~nominal") > 0
     required = [_absent(signal) for signal in _signals(model) if signal.on_no_data == "required"]
     frame = frame.with_columns(
         pl.when(pl.col("~W") > 0).then(composite).alias("~composite"),
-        pl.when(known).then(total("covered") / pl.col("~nominal")).otherwise(0.0).alias("coverage"),
-        pl.when(known).then(total("certain") / pl.col("~nominal") * ripe).otherwise(0.0).alias("~certain"),
+        pl.when(known).then(divided(total("covered"), pl.col("~nominal"))).otherwise(0.0).alias("coverage"),
+        pl.when(known)
+        .then(divided(total("certain"), pl.col("~nominal")) * ripe)
+        .otherwise(0.0)
+        .alias("~certain"),
         reduce(or_, required, pl.lit(False)).alias("~absent"),
     )
-    spread = _total(
-        weighted((pl.col(f"~~{c.id}.S") - pl.col("~composite")).pow(2), c) for c in categories
-    ) / pl.col("~W")
+    away = {c.id: pl.col(f"~~{c.id}.S") - pl.col("~composite") for c in categories}
+    spread = divided(_total(weighted(away[c.id] * away[c.id], c) for c in categories), pl.col("~W"))
     publishable = reduce(
         and_,
         [
@@ -243,7 +248,7 @@ def _combine(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
         (publishable & (spread > MIXED**2)).fill_null(False).alias("mixed"),
         *(
             pl.when(pl.col(f"~~{category.id}.W") > 0)
-            .then(pl.col(f"~~{category.id}.W") / pl.col("~W") / pl.col(f"~~{category.id}.w"))
+            .then(divided(divided(pl.col(f"~~{category.id}.W"), pl.col("~W")), pl.col(f"~~{category.id}.w")))
             .otherwise(0.0)
             .alias(f"~~{category.id}.unit")
             for category in categories
@@ -282,7 +287,7 @@ def _publish(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
         for place, signal in enumerate(_signals(model))
     )
     return frame.with_columns(
-        (pl.col("score_units") / UNITS_PER_POINT).alias("score"),
+        divided(pl.col("score_units").cast(pl.Float64), UNITS_PER_POINT).round(4).alias("score"),
         (pl.col("score_units") - FULL - explained).cast(pl.Int32).alias("rounding"),
         bits.alias("live"),
     )

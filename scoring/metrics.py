@@ -29,6 +29,7 @@ import polars as pl
 
 from scoring.account_fields import field, local_date
 from scoring.definition import DAY, ScoringModel, Signal
+from scoring.exact import days
 from scoring.frames import INSTANT, STATE
 from scoring.model import TOPICS, InputState
 from scoring.moment import Moment, moments
@@ -50,9 +51,9 @@ def signals(
     facts: Facts, accounts: pl.DataFrame, model: ScoringModel, *, as_of: datetime, timezone: ZoneInfo
 ) -> pl.DataFrame:
     """Compute every signal of the model for every account, in the order of `accounts`."""
-    rows = accounts.select("account_id").with_row_index("row")
     tenure = -field(accounts, "created_on", local_date(as_of, timezone), timezone).cast(pl.Float64)
-    wide = rows.hstack(accounts.select(tenure.alias("~tenure")))
+    wide = accounts.select("account_id", tenure.alias("~tenure")).with_row_index("row")
+    rows = wide.select("row", "account_id")
     seen_at = moments(facts.streams, as_of, timezone)
     for topic in sorted(model.topics()):
         wanted = [signal for signal in model.signals if signal.topic == topic]
@@ -141,7 +142,7 @@ def _columns(signal: Signal, delivered: bool, moment: Moment | None, present: Se
         if f"{name}.observed_at" in present
         else pl.lit(moment.at, dtype=INSTANT)
     )
-    age = (pl.lit(moment.as_of, dtype=INSTANT) - observed_at).dt.total_microseconds() / 86_400e6
+    age = days(pl.lit(moment.as_of, dtype=INSTANT) - observed_at)
     state_of = (
         pl.when(young)
         .then(pl.lit(InputState.NOT_MATURE.value))

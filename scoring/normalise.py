@@ -12,6 +12,7 @@ import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
 
 from scoring.definition import DAY, Curve, Freshness, Linear, Piecewise, Renewal
+from scoring.exact import divided
 
 
 def points(curve: Curve, value: pl.Expr) -> pl.Expr:
@@ -28,14 +29,14 @@ def _piecewise(curve: Piecewise, value: pl.Expr) -> pl.Expr:
 
 
 def _through(knots: Sequence[tuple[float, float]], value: pl.Expr) -> pl.Expr:
-    # Monotone to the last bit: a share of a segment is never above 1, and the next segment begins where this
-    # one really ends in floating point, which may be a hair beside the knot.
-    height = knots[0][1]
+    # Monotone to the last bit: the next segment begins where this one really ends in floating point, which
+    # may be a hair beside the knot.
+    height = float(knots[0][1])
     chain: Then | ChainedThen = pl.when(value <= knots[0][0]).then(height)
     for (x0, y0), (x1, y1) in pairwise(knots):
-        rise = y1 - y0
-        chain = chain.when(value <= x1).then(height + (value - x0) / (x1 - x0) * rise)
-        height += rise
+        slope = (y1 - y0) / (x1 - x0)
+        chain = chain.when(value <= x1).then(height + (value - x0) * slope)
+        height += (x1 - x0) * slope
     return chain.when(value.is_not_null()).then(height)
 
 
@@ -52,7 +53,7 @@ def freshness(rule: Freshness, age_days: pl.Expr) -> pl.Expr:
 def proximity(rule: Renewal, days: pl.Expr) -> pl.Expr:
     """Turn days to renewal into 0..1: far away, near, overdue for no longer than the grace period."""
     far, near, grace = rule.far / DAY, rule.near / DAY, rule.grace / DAY
-    rising = ((far - days) / (far - near)).clip(0, 1)
+    rising = divided(far - days, far - near).clip(0, 1)
     return pl.when(days < -grace).then(0.0).otherwise(rising.fill_null(0.0))
 
 

@@ -11,10 +11,11 @@ from typing import Literal, TypeAlias
 import polars as pl
 
 from scoring.definition import Signal
+from scoring.exact import days, divided, exact_sum
 from scoring.frames import INSTANT
 from scoring.model import TOPICS, FieldType
 from scoring.moment import Moment
-from scoring.series import WindowUse, exact_sum
+from scoring.series import WindowUse
 
 Empty: TypeAlias = Literal["zero", "zero if any", "no data"]
 """What no matching record means for an account the source knows: the number 0; 0 if it has other records of
@@ -26,6 +27,14 @@ _TYPES: Mapping[FieldType, pl.DataType | type[pl.DataType]] = {
     "instant": INSTANT,
     "bool": pl.Boolean,
 }
+
+_BEGINS: Mapping[str, str] = {
+    "tickets": "opened_at",
+    "subscriptions": "started_at",
+    "invoices": "created_at",
+    "surveys": "answered_at",
+}
+"""A record that begins later than the moment is not there yet; one that names no beginning always was."""
 
 # Words for "over" where a source delivers a status without the instant of the change.
 _CLOSED = ("closed", "solved", "resolved", "done")
@@ -70,21 +79,19 @@ def _rated(signal: Signal, moment: Moment) -> pl.Expr:
 
 
 def _active(signal: Signal, moment: Moment) -> pl.Expr:
-    begun = pl.col("started_at").is_null() | moment.happened(pl.col("started_at"))
     over = (
         moment.happened(pl.col("ended_at"))
         | moment.happened(pl.col("cancel_at"))
         | (pl.col("ended_at").is_null() & pl.col("cancel_at").is_null() & _is_one_of("status", _ENDED))
     )
-    return begun & ~over
+    return ~over
 
 
 def _overdue(signal: Signal, moment: Moment) -> pl.Expr:
-    issued = pl.col("created_at").is_null() | moment.happened(pl.col("created_at"))
     settled = moment.happened(pl.col("paid_at")) | (
         pl.col("paid_at").is_null() & _is_one_of("status", _SETTLED)
     )
-    return issued & ~settled & moment.happened(pl.col("due_at"))
+    return ~settled & moment.happened(pl.col("due_at"))
 
 
 def _number(signal: Signal, moment: Moment) -> pl.Expr:
@@ -92,7 +99,7 @@ def _number(signal: Signal, moment: Moment) -> pl.Expr:
 
 
 def _shrunk_mean(signal: Signal, moment: Moment) -> pl.Expr:
-    return (exact_sum("rating") + signal.prior_count * signal.prior) / (pl.len() + signal.prior_count)
+    return divided(exact_sum("rating") + signal.prior_count * signal.prior, pl.len() + signal.prior_count)
 
 
 RECORD_METRICS: Mapping[str, RecordMetric] = {
@@ -106,9 +113,7 @@ RECORD_METRICS: Mapping[str, RecordMetric] = {
     # Not in whole days: "urgent for more than 24 hours" must not wait for midnight.
     "tickets.oldest_open_days": RecordMetric(
         counts=_open,
-        value=lambda signal, moment: (
-            (pl.lit(moment.at, dtype=INSTANT) - pl.col("opened_at").min()).dt.total_microseconds() / 86_400e6
-        ),
+        value=lambda signal, moment: days(pl.lit(moment.at, dtype=INSTANT) - pl.col("opened_at").min()),
         empty="zero",
     ),
     "tickets.rating": RecordMetric(counts=_rated, value=_shrunk_mean, empty="no data", window="allowed"),
@@ -153,6 +158,7 @@ def read_records(
 
     `rows` maps account_id to row. The result has row and <id>.value per signal, for the accounts it knows.
     """
+    begins = _BEGINS[topic]
     known = (
         records.lazy()
         .filter(~(pl.col("observed_at") > moment.as_of).fill_null(False))
@@ -165,6 +171,7 @@ def read_records(
             ).alias(name)
             for name, kind in TOPICS[topic].items()
         )
+        .filter(pl.col(begins).is_null() | moment.happened(pl.col(begins)))
         .collect()
     )
     having = known.select(pl.col("row").unique())

@@ -3,8 +3,7 @@
 A day without a number means that nothing happened (`gaps = "zero"`) as long as the account has any number in
 the topic; an account without one is NO_DATA, whatever the kind. With `gaps = "skip"` such days are left out.
 
-Sums are integers of a millionth: floating-point sums depend on the order of rows and on how many other
-accounts there are; these do not.
+Refuses to look at a day that is not over, or that the source has delivered for nobody.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,32 +14,9 @@ from typing import Literal, TypeAlias
 import polars as pl
 
 from scoring.definition import DAY, Signal
+from scoring.exact import divided, from_parts, to_parts
 from scoring.frames import INSTANT
 from scoring.moment import Moment
-
-PARTS_PER_UNIT = 1_000_000
-LARGEST = 1e15
-"""Numbers beyond this are refused as damaged."""
-
-
-def to_parts(value: pl.Expr) -> pl.Expr:
-    """Turn numbers into integers of a millionth; what is no finite number becomes null."""
-    return (
-        pl.when(value.is_finite() & (value.abs() <= LARGEST))
-        .then((value * PARTS_PER_UNIT).round())
-        .cast(pl.Int128)
-    )
-
-
-def from_parts(parts: pl.Expr) -> pl.Expr:
-    """Turn integers of a millionth back into numbers."""
-    return parts.cast(pl.Float64) / PARTS_PER_UNIT
-
-
-def exact_sum(column: str) -> pl.Expr:
-    """Add up a column exactly; null where there is nothing to add."""
-    parts = to_parts(pl.col(column))
-    return pl.when(parts.count() > 0).then(from_parts(parts.sum()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +54,8 @@ def _count(days: tuple[date, date]) -> pl.Expr:
 
 def _mean(signal: Signal, days: tuple[date, date]) -> pl.Expr:
     if signal.gaps == "zero":
-        return _sum(days) / _window_days(signal)
-    return pl.when(_count(days) > 0).then(_sum(days) / _count(days))
+        return divided(_sum(days), _window_days(signal))
+    return pl.when(_count(days) > 0).then(divided(_sum(days), _count(days)))
 
 
 def _seen_at(signal: Signal, moment: Moment) -> pl.Expr:
@@ -125,7 +101,7 @@ def _trend(signal: Signal, moment: Moment) -> Reading:
     # a ratio to nothing is no trend: too small a baseline says nothing, it never says infinity
     enough = (prior > 0) & (prior >= signal.min_baseline)
     return Reading(
-        value=pl.when(enough).then(last / prior - 1),
+        value=pl.when(enough).then((divided(last, prior) - 1).round(9)),
         observed_at=_seen_at(signal, moment),
         prior=pl.when(enough).then(prior),
         absent=None,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from scoring.definition import units
+from scoring.exact import divided
 from scoring.model import Trend
 
 _BACK = timedelta(days=30)
@@ -41,6 +42,6 @@ def trend(scored: pl.DataFrame, snapshots: pl.DataFrame, *, as_of: datetime) -> 
         scored.lazy()
         .select("account_id", "score")
         .join(then, on="account_id", how="left", maintain_order="left")
-        .select("account_id", (change / 10_000).alias("delta"), direction.alias("trend"))
+        .select("account_id", divided(change, 10_000).round(4).alias("delta"), direction.alias("trend"))
         .collect()
     )

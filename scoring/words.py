@@ -33,7 +33,7 @@ def number(value: float) -> str:
     # repr gives 2.675 where the binary fraction is a hair below: half-up then does what people expect
     exact = Decimal(repr(value))
     size = abs(exact)
-    places = Decimal("1") if size >= 100 else Decimal("0.1") if size >= 1 else Decimal("0.01")
+    places = Decimal(1) if size >= 100 else Decimal("0.1") if size >= 1 else Decimal("0.01")
     text = f"{exact.quantize(places, ROUND_HALF_UP):,f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -42,7 +42,7 @@ def number(value: float) -> str:
 
 def percent(share: float) -> str:
     """Write a share in whole per cent."""
-    whole = (Decimal(repr(share)) * 100).quantize(Decimal("1"), ROUND_HALF_UP)
+    whole = (Decimal(repr(share)) * 100).quantize(Decimal(1), ROUND_HALF_UP)
     return f"{whole}".replace("-", MINUS) + " %"
 
 
