@@ -17,11 +17,9 @@ from sqlalchemy.pool import NullPool
 
 from connectors._tables import Table, as_table, cell_text, column_problem
 from scoring.errors import (
-    ConfigError,
     CredentialsError,
     CrmhealthError,
     PayloadError,
-    Problem,
     RejectedError,
     TransientError,
 )
@@ -52,8 +50,12 @@ class Database:
             self._engine = create_engine(
                 _for_reading(make_url(url), folder), poolclass=NullPool, hide_parameters=True
             )
-        except (exc.ArgumentError, ModuleNotFoundError) as error:
-            raise self._config_error(error) from error
+        except (exc.NoSuchModuleError, ModuleNotFoundError) as error:
+            raise CredentialsError(source, "the driver that url names is not installed") from error
+        except exc.ArgumentError as error:
+            raise CredentialsError(
+                source, "url is not of the form dialect://user:password@host/name"
+            ) from error
 
     def read(
         self, name: str, query: str, values: Mapping[str, object], wanted: Collection[str], max_rows: int
@@ -124,14 +126,6 @@ class Database:
         if refused or isinstance(error, exc.NotSupportedError) or state in FOR_GOOD:
             return RejectedError(self._source, state or type(error.orig).__name__, said, field="query")
         return TransientError(self._source, said)
-
-    def _config_error(self, error: Exception) -> ConfigError:
-        missing = isinstance(error, ModuleNotFoundError | exc.NoSuchModuleError)
-        message = "names a database whose driver is not installed" if missing else "is not a database address"
-        remedy = (
-            "install the driver beside crmhealth" if missing else "write dialect://user:password@host/name"
-        )
-        return ConfigError([Problem(key=f"sources.{self._source}.url", message=message, remedy=remedy)])
 
 
 def _for_reading(url: URL, folder: Path) -> URL:

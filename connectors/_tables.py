@@ -135,7 +135,7 @@ def _read_file(
             f"cannot be read as {suffix} ({type(exc).__name__}); are delimiter, quotes and encoding right?"
         )
         raise PayloadError(system, path.name, detail) from exc
-    if frame.is_empty():
+    if all(column.null_count() == frame.height for column in frame):
         raise PayloadError(system, path.name, EMPTY)
     return path.name, first, frame
 
@@ -157,9 +157,8 @@ def _json_lines(system: str, name: str, source: Path | BytesIO, wanted: Collecti
     present: dict[str, None] = {}
     lines = source.read_bytes() if isinstance(source, Path) else source.getvalue()
     for number, line in enumerate(lines.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        if not line.strip():
-            continue
-        record = _json_record(system, f"{name} row {number}", line)
+        # A blank line stays a row of nothing, so that later rows keep their numbers
+        record = _json_record(system, f"{name} row {number}", line) if line.strip() else {}
         present.update(dict.fromkeys(record))
         for column, cells in columns.items():
             try:

@@ -25,11 +25,9 @@ from pydantic import AfterValidator, BaseModel, SecretStr, ValidationError
 from connectors._base import Context
 from connectors._policy import Budget, Policy, server_wait_seconds
 from scoring.errors import (
-    ConfigError,
     CredentialsError,
     CrmhealthError,
     PayloadError,
-    Problem,
     RejectedError,
     TransientError,
     UnansweredError,
@@ -276,10 +274,7 @@ class Http:
         name = type(exc).__name__
         match exc:
             case httpx.UnsupportedProtocol() | httpx.InvalidURL():
-                key = f"sources.{self._context.source}.base_url"
-                raise ConfigError(
-                    [Problem(key=key, message="is not an http(s) address", remedy="write https://host/")]
-                ) from exc
+                raise CredentialsError(self._system, "base_url is not an http(s) address") from exc
             case httpx.LocalProtocolError():
                 raise CredentialsError(
                     self._system, "a request cannot be formed with these credentials; stray characters?"
@@ -363,13 +358,15 @@ def _basic(auth: Auth) -> httpx.BasicAuth | None:
 
 
 def _header(auth: Auth, system: str) -> dict[str, str]:
+    for secret in _secrets(auth):
+        if not isinstance(auth, Basic) and not (
+            secret.isascii() and secret.isprintable() and " " not in secret
+        ):
+            raise CredentialsError(system, "the secret has characters no header can carry; a line break?")
     match auth:
         case Bearer(token=token):
-            name, value = "Authorization", f"Bearer {token.get_secret_value()}"
-        case Header(name=name, value=secret):
-            value = secret.get_secret_value()
+            return {"Authorization": f"Bearer {token.get_secret_value()}"}
+        case Header(name=name, value=value):
+            return {name: value.get_secret_value()}
         case Basic():
             return {}
-    if not (value.isascii() and value.isprintable() and value == value.strip()):
-        raise CredentialsError(system, "the secret has characters that no header can carry; a line break?")
-    return {name: value}

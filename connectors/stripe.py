@@ -29,13 +29,13 @@ from connectors._stripe_shapes import (
 )
 from connectors._times import instant_text
 from connectors.http import BaseUrl, Bearer, Http, Params, Purpose, Request
-from scoring.errors import ConfigError, PayloadError, Problem, RejectedError
+from scoring.errors import CredentialsError, PayloadError, RejectedError
 from scoring.model import Fact, SourceAccount
 
 # The first version with the periods on the items; later ones answer in the same shape where we look.
 VERSION = "2025-03-31.basil"
 EXPANDED: Params = {"expand[]": "data.customer"}
-TEST_MODE = "belongs to a test mode account, whose customers are not real"
+TEST_MODE = "belongs to a test mode account; use a live one, or set allow_test_mode = true"
 # https://docs.stripe.com/currencies; UGX and ISK are sent with two decimals that are always 00
 WITHOUT_DECIMALS = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
@@ -274,9 +274,7 @@ class Stripe:
 
     def _require_live(self, page: SubscriptionPage | InvoicePage) -> None:
         if self._is_refused(page):
-            key = f"sources.{self._context.source}.api_key"
-            remedy = "use a live key, or set allow_test_mode = true"
-            raise ConfigError([Problem(key=key, message=TEST_MODE, remedy=remedy)])
+            raise CredentialsError(self._context.source, f"the key {TEST_MODE}")
 
     def _is_refused(self, page: SubscriptionPage | InvoicePage) -> bool:
         return not self._settings.allow_test_mode and any(not each.livemode for each in page.data)
