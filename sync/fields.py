@@ -22,15 +22,17 @@ class Output:
 
     type: OutputType
     meaning: str
+    length: int = 0
+    """Longest text it can be, in characters."""
 
 
 OUTPUTS: Mapping[str, Output] = MappingProxyType(
     {
         "score": Output(type="number", meaning="health score, 0 to 100"),
-        "band": Output(type="text", meaning="red, yellow, green or unknown"),
-        "trend": Output(type="text", meaning="up, steady, down or new, over 30 days"),
-        "reasons": Output(type="text", meaning="the biggest drags, at most 255 characters"),
-        "details": Output(type="text", meaning="drags and drivers with numbers, long text"),
+        "band": Output(type="text", meaning="red, yellow, green or unknown", length=7),
+        "trend": Output(type="text", meaning="up, steady, down or new, over 30 days", length=6),
+        "reasons": Output(type="text", meaning="the biggest drags, in a line", length=255),
+        "details": Output(type="text", meaning="drags and drivers with numbers, long text", length=4000),
         "confidence": Output(type="number", meaning="0 to 100 percent"),
         "computed_at": Output(type="instant", meaning="when the score last changed"),
     }

@@ -1,0 +1,257 @@
+"""Words to calls. Everything heavy is imported by the command that needs it, so that `--help` is quick.
+
+Exit codes: 0 all done; 1 finished with records rejected or deferred; 2 configuration wrong; 3 refused by the
+guard; 4 a source or CRM could not be reached; 5 state unusable.
+"""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from crmhealth.config import Settings
+
+app = typer.Typer(
+    name="crmhealth",
+    help="Scores the health of every customer account and keeps the CRM up to date with it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Exit(IntEnum):
+    """What a command's exit code says."""
+
+    DONE = 0
+    INCOMPLETE = 1
+    CONFIG = 2
+    REFUSED = 3
+    UNREACHABLE = 4
+    STATE = 5
+
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Configuration file (default: ./crmhealth.toml).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", help="Judge as of this date or instant (ISO 8601) instead of now."),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    import click
+
+    command = typer.main.get_command(app)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        result = command.main(args=given, prog_name="crmhealth", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        exc.show()
+        return int(Exit.CONFIG)
+    except click.ClickException as exc:
+        exc.show()
+        return int(Exit.CONFIG)
+    except click.exceptions.Abort:
+        return 130
+    return int(result or 0)
+
+
+@app.command()
+def check(
+    config: ConfigFile = None,
+    json: Json = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Judge the file only; ask nobody.")] = False,
+) -> int:
+    """Check configuration, credentials, permissions and fields; changes nothing."""
+    from crmhealth import commands
+
+    return _guarded(json, lambda: commands.check(_settings(config), json=json, offline=offline))
+
+
+@app.command()
+def pull(config: ConfigFile = None, json: Json = False, as_of: AsOf = None) -> int:
+    """Read the account book and every source into the state database."""
+    from crmhealth import commands
+
+    return _guarded(json, lambda: commands.pull(_settings(config), json=json, as_of=_moment(as_of)))
+
+
+@app.command()
+def score(config: ConfigFile = None, json: Json = False, as_of: AsOf = None) -> int:
+    """Score every account from what was pulled, and show the result; writes nothing."""
+    from crmhealth import commands
+
+    return _guarded(json, lambda: commands.score(_settings(config), json=json, as_of=_moment(as_of)))
+
+
+@app.command()
+def plan(
+    config: ConfigFile = None,
+    json: Json = False,
+    as_of: AsOf = None,
+    details: Annotated[bool, typer.Option("--details", help="List every field, old and new.")] = False,
+) -> int:
+    """Decide what would be written, show it, and keep it for `apply`; writes to no CRM."""
+    from crmhealth import commands
+
+    return _guarded(
+        json,
+        lambda: commands.plan(_settings(config), json=json, as_of=_moment(as_of), details=details),
+    )
+
+
+@app.command()
+def apply(
+    plan_id: Annotated[int | None, typer.Argument(help="Number of the plan (default: the newest).")] = None,
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """Carry out a stored plan, exactly."""
+    from crmhealth import commands
+
+    return _guarded(json, lambda: commands.apply(_settings(config), plan_id, json=json))
+
+
+@app.command()
+def approve(
+    plan_id: Annotated[int, typer.Argument(help="Number of the plan that the guard refused.")],
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """Release a plan that the guard refused; `apply` then carries it out."""
+    from crmhealth import commands
+
+    return _guarded(json, lambda: commands.approve(_settings(config), plan_id, json=json))
+
+
+@app.command()
+def cycle(config: ConfigFile = None, json: Json = False, as_of: AsOf = None) -> int:
+    """Make one whole pass: pull, score, plan, guard, apply."""
+    from crmhealth import commands
+
+    return _guarded(json, lambda: commands.cycle(_settings(config), json=json, as_of=_moment(as_of)))
+
+
+@app.command()
+def run(config: ConfigFile = None) -> int:
+    """Be the daemon: a cycle at every scheduled time, until SIGTERM or SIGINT."""
+    from crmhealth import commands
+
+    return _guarded(False, lambda: commands.run(_settings(config)))
+
+
+@app.command()
+def status(config: ConfigFile = None, json: Json = False) -> int:
+    """Show runs, sources, bands, tasks and what is refused."""
+    from crmhealth import commands
+
+    return _guarded(json, lambda: commands.status(_settings(config), json=json))
+
+
+@app.command()
+def rejects(config: ConfigFile = None, json: Json = False) -> int:
+    """List every record and task that a CRM refused, with its code and message."""
+    from crmhealth import commands
+
+    return _guarded(json, lambda: commands.rejects(_settings(config), json=json))
+
+
+@app.command()
+def explain(
+    account: Annotated[str, typer.Argument(help="Account id, CRM id or exact name.")],
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """Show why an account has its score, row by row; the rows add up."""
+    from crmhealth import commands
+
+    return _guarded(json, lambda: commands.explain(_settings(config), account, json=json))
+
+
+@app.command()
+def schema() -> int:
+    """Print the JSON Schema of the configuration file, for editors."""
+    from crmhealth import commands
+
+    return commands.schema()
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, to look around.")] = False,
+    accounts: Annotated[int, typer.Option("--accounts", min=50, help="Size of the customer base.")] = 300,
+    weeks: Annotated[int, typer.Option("--weeks", min=2, help="How many weeks to live through.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed is another company.")] = 7,
+) -> int:
+    """Live through several simulated weeks against local stand-ins of every system."""
+    from crmhealth import demo as demonstration
+
+    return _guarded(False, lambda: demonstration.demo(keep=keep, accounts=accounts, weeks=weeks, seed=seed))
+
+
+def _settings(config: Path | None) -> "Settings":
+    """Load the configuration from where it is. Raises ConfigError."""
+    import os
+
+    from crmhealth.config import load
+    from crmhealth.secrets import resolver
+
+    path = config or _default_path()
+    return load(path, resolve=resolver(os.environ, path.resolve().parent))
+
+
+def _default_path() -> Path:
+    here = Path("crmhealth.toml")
+    if here.exists():
+        return here
+    personal = Path.home() / ".config" / "crmhealth" / "crmhealth.toml"
+    return personal if personal.exists() else here
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read a date or an instant; a date means its end in UTC, a naive instant is UTC."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{text!r} is not a date such as 2026-11-21") from exc
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _guarded(json: bool, command: "Callable[[], int]") -> int:
+    """Run a command; turn our errors into sentences that end with what to do, and exit codes."""
+    from crmhealth.logs import configure
+    from crmhealth.render import Output
+    from scoring import errors
+
+    configure(sys.stderr)
+    output = Output(json=json)
+    try:
+        return command()
+    except errors.ConfigError as exc:
+        output.problems(exc.problems)
+        return int(Exit.CONFIG)
+    except errors.StateError as exc:
+        output.failure("state", str(exc), "check [daemon] state, and that nobody else uses it")
+        return int(Exit.STATE)
+    except errors.CredentialsError as exc:
+        output.failure(exc.system, exc.detail, "check the credentials and permissions; `crmhealth check`")
+        return int(Exit.UNREACHABLE)
+    except errors.CrmhealthError as exc:
+        output.failure("unreachable", str(exc), "try again; `crmhealth check` says more")
+        return int(Exit.UNREACHABLE)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
