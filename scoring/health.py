@@ -50,7 +50,7 @@ def score(
     `refreshed_at` is the instant of the newest complete read. Raises ConfigError where the condition of a cap
     does not fit the types of the account fields it names.
     """
-    as_of = as_of.astimezone(UTC)
+    as_of, refreshed_at = as_of.astimezone(UTC), refreshed_at and refreshed_at.astimezone(UTC)
     wide = beside(signals, _account_columns(accounts, model, as_of, timezone))
     if previous is None:
         frame = wide.lazy().with_columns(

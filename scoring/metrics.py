@@ -22,7 +22,7 @@ Refuses to fill in, to average over accounts, and to look beyond as_of.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -51,6 +51,7 @@ def signals(
     facts: Facts, accounts: pl.DataFrame, model: ScoringModel, *, as_of: datetime, timezone: ZoneInfo
 ) -> pl.DataFrame:
     """Compute every signal of the model for every account, in the order of `accounts`."""
+    as_of = as_of.astimezone(UTC)
     tenure = -field(accounts, "created_on", local_date(as_of, timezone), timezone).cast(pl.Float64)
     wide = accounts.select("account_id", tenure.alias("~tenure")).with_row_index("row")
     rows = wide.select("row", "account_id")
@@ -77,7 +78,7 @@ def newest(numbers: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """Give topic and newest_at: the newest day-end at or before as_of among all numbers of a topic."""
     return (
         numbers.lazy()
-        .filter(pl.col("observed_at") <= as_of)
+        .filter(pl.col("observed_at") <= as_of.astimezone(UTC))
         .group_by("topic")
         .agg(pl.col("observed_at").max().alias("newest_at"))
         .sort("topic")

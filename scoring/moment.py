@@ -59,7 +59,6 @@ def moments(streams: pl.DataFrame, as_of: datetime, timezone: ZoneInfo) -> dict[
 
     The account book comes from the CRM; without a row of its own it is as good as as_of.
     """
-    as_of = as_of.astimezone(UTC)
     result: dict[str, Moment | None] = {"account": _moment(as_of, as_of, None, False, timezone)}
     for row in streams.iter_rows(named=True):
         result[row["topic"]] = (

@@ -3,7 +3,7 @@
 Refuses to call noise a direction, and to compare with a day that was not scored.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -21,9 +21,10 @@ def trend(scored: pl.DataFrame, snapshots: pl.DataFrame, *, as_of: datetime) -> 
 
     The comparison is the latest snapshot between 33 and 30 days ago.
     """
+    latest = as_of.astimezone(UTC) - _BACK
     then = (
         snapshots.lazy()
-        .filter(pl.col("at").is_between(as_of - _BACK - _TOLERANCE, as_of - _BACK))
+        .filter(pl.col("at").is_between(latest - _TOLERANCE, latest))
         .filter(pl.col("score").is_not_null())
         .group_by("account_id")
         .agg(pl.col("score").sort_by("at").last().alias("then"))
