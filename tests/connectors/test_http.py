@@ -12,7 +12,7 @@ import respx
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from connectors._policy import Budget, Policy, ResetUnit, server_wait_seconds
-from connectors.http import BaseUrl, Basic, Bearer, Header, Http, Purpose
+from connectors.http import Auth, BaseUrl, Basic, Bearer, Header, Http, Purpose
 from scoring.errors import (
     CredentialsError,
     CrmhealthError,
@@ -487,7 +487,7 @@ def test_nothing_is_sent_once_the_daemon_is_asked_to_stop(wire: respx.MockRouter
 
 def test_each_way_to_log_in_sends_its_header(wire: respx.MockRouter) -> None:
     route = wire.get("things").respond(json={"value": 1})
-    ways = [
+    ways: list[tuple[Auth, str, str]] = [
         (
             Basic(user=SecretStr("ann/token"), password=SecretStr("pw")),
             "authorization",
