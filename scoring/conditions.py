@@ -20,7 +20,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-KEYWORDS = frozenset({"and", "or", "not", "in", "between", "true", "false"})
+_JOINING = frozenset({"and", "or", "not", "in", "between"})
+KEYWORDS = _JOINING | {"true", "false"}
 ACCOUNT = "account."
 
 
@@ -40,7 +41,7 @@ def parse(text: str) -> Condition:
     """Parse a condition; raises ConditionError. Names are signal ids and `account.<field>`."""
     parts: list[str] = []
     names: list[str] = []
-    position = 0
+    position, after_operand = 0, False
     text = text.strip()
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -48,6 +49,11 @@ def parse(text: str) -> Condition:
             raise ConditionError(f"unexpected {text[position:].strip()[:12]!r}")
         position = match.end()
         word = match["word"]
+        # SQL would take "urgent > 0 high" for a comparison with a second name
+        operand = match["mark"] is None and (word is None or word.lower() not in _JOINING)
+        if operand and after_operand:
+            raise ConditionError(f"a comparison or and/or is missing before {match[0].strip()!r}")
+        after_operand = operand or match["mark"] == ")"
         if word is None:
             part = match[0].strip()
             if part == "(" and parts and parts[-1].startswith('"'):
