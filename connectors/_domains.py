@@ -37,9 +37,15 @@ def email_domain(address: str | None) -> str:
 def registrable_domain(text: str) -> str:
     """Return what somebody registered: `acme.co.uk` for `https://eu.acme.co.uk/x`; empty if nobody can.
 
-    International names become punycode, so that both spellings are equal.
+    International names become punycode, so that both spellings are equal. Under an ending the list does
+    not know, the last two labels count, as the list itself prescribes.
     """
-    return _ascii(_extract()(text.strip().lower()).top_domain_under_public_suffix)
+    found = _extract()(text.strip().lower())
+    if found.suffix:
+        return _ascii(found.top_domain_under_public_suffix)
+    labels = f"{found.subdomain}.{found.domain}".strip(".").split(".")
+    named = len(labels) > 1 and all(labels) and not found.ipv4
+    return _ascii(".".join(labels[-2:])) if named else ""
 
 
 def is_free_mail(domain: str) -> bool:

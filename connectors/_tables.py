@@ -102,7 +102,7 @@ def cell_text(value: object) -> str | None:
             return "true" if value else "false"
         case float() if value.is_integer() and abs(value) < 2**53:
             return str(int(value))
-        case list() | dict() | tuple() | bytes():
+        case list() | dict() | tuple() | bytes() | memoryview():
             raise ValueError("a nested value")
         case _ if hasattr(value, "isoformat"):
             return str(value.isoformat())

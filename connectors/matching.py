@@ -189,7 +189,7 @@ class _Book:
         if source.domains and self._rules.use_domains:
             telling = tuple(self._telling(source.domains))
             if not telling:
-                return f"{', '.join(source.domains)}: anybody can have an address there"
+                return f"{', '.join(source.domains)}: not a company's own domain"
             return f"no account has the domain {', '.join(telling)}"
         if source.external_id:
             return f"no account has {self._rules.external_id_field} {source.external_id}"
