@@ -43,7 +43,7 @@ def number(value: float) -> str:
 def percent(share: float) -> str:
     """Write a share in whole per cent."""
     whole = (Decimal(repr(share)) * 100).quantize(Decimal(1), ROUND_HALF_UP)
-    return f"{whole}".replace("-", MINUS) + " %"
+    return f"{whole or Decimal(0)}".replace("-", MINUS) + " %"
 
 
 def days(length: timedelta) -> str:
