@@ -81,12 +81,12 @@ class _Steering:
     def _set_clock(self, request: Request, params: Mapping[str, str]) -> Answer:
         wanted = _object(request, {"now", "advance_seconds", "frozen"})
         clock = self._core.clock
+        if "frozen" in wanted:
+            clock.set(clock.now(), frozen=bool(wanted["frozen"]))
         if "now" in wanted:
             clock.set(instant(wanted["now"]))
         if "advance_seconds" in wanted:
             clock.advance(float(wanted["advance_seconds"]))
-        if "frozen" in wanted:
-            clock.set(clock.now(), frozen=bool(wanted["frozen"]))
         return self._clock(request, params)
 
     def _faults(self, _request: Request, _params: Mapping[str, str]) -> Answer:

@@ -41,13 +41,19 @@ class Limits:
         while window and window[0] <= now - seconds:
             window.popleft()
         if len(window) >= most:
-            wait = max(0.0, window[0] + seconds - now)
+            wait = window[0] + seconds - now if window else seconds
             answer = too_many(policy, math.ceil(wait) if switches.retry_after else 0)
             headers = {**answer.headers, **({} if search else self.headers(switches))}
             return Answer(status=answer.status, body=answer.body, headers=headers)
         window.append(now)
         self.used_today += 1
         return None
+
+    def restart(self, used_today: int) -> None:
+        """Forget the calls of the last seconds, and pretend this many were made today."""
+        self._burst.clear()
+        self._searches.clear()
+        self.used_today = used_today
 
     def headers(self, switches: Switches) -> dict[str, str]:
         """Give the headers that tell what is left; searches carry none."""

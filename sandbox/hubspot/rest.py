@@ -346,7 +346,7 @@ class HubSpot:
         """Go back to a snapshot."""
         assert isinstance(kept, Kept)
         self.portal.restore(kept)
-        self.limits.used_today = kept.used_today
+        self.limits.restart(kept.used_today)
 
 
 def _inner(request: Request) -> tuple[Request, str]:
