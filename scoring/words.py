@@ -23,9 +23,10 @@ def decimal(units: int) -> Decimal:
 
 
 def signed(points: Decimal) -> str:
-    """Write points with a sign and one decimal."""
+    """Write points with one decimal, and a sign unless that leaves nothing."""
     rounded = points.quantize(Decimal("0.1"), ROUND_HALF_UP)
-    return f"{MINUS if rounded < 0 else '+'}{abs(rounded)}"
+    sign = "" if not rounded else MINUS if rounded < 0 else "+"
+    return f"{sign}{abs(rounded)}"
 
 
 def number(value: float) -> str:

@@ -203,7 +203,7 @@ def test_signs_and_percentages() -> None:
     assert percent(27 / 41 - 1) == "−34 %"
     assert percent(-0.0) == "0 %"
     assert signed(Decimal("-9.15")) == "−9.2"
-    assert signed(Decimal("0.04")) == "+0.0"
+    assert signed(Decimal("-0.04")) == "0.0"
 
 
 def test_explaining_a_few_of_many_gives_the_same_texts() -> None:
