@@ -34,8 +34,9 @@ PREPARED: Mapping[str, Sequence[str]] = {
     "sqlite": ("PRAGMA query_only = ON",),
 }
 """What is said to each engine at the start of a transaction."""
-# SQLite calls almost everything operational; these will not get better by themselves.
-FOR_GOOD = frozenset({"SQLITE_ERROR", "SQLITE_READONLY", "SQLITE_NOTADB", "SQLITE_CORRUPT", "25006", "42501"})
+# SQLite calls almost everything operational; these will not get better by themselves. Nor will a forbidden
+# statement (class 25 of SQLSTATE), or one that names what is not there or not ours (42).
+FOR_GOOD = ("SQLITE_ERROR", "SQLITE_READONLY", "SQLITE_NOTADB", "SQLITE_CORRUPT", "25", "42")
 
 
 class Database:
@@ -123,7 +124,7 @@ class Database:
         if state.startswith("28") or "authentication failed" in said:
             return CredentialsError(self._source, "the database refused the login")
         refused = isinstance(error, exc.ProgrammingError | exc.DataError | exc.IntegrityError)
-        if refused or isinstance(error, exc.NotSupportedError) or state in FOR_GOOD:
+        if refused or isinstance(error, exc.NotSupportedError) or state.startswith(FOR_GOOD):
             return RejectedError(self._source, state or type(error.orig).__name__, said, field="query")
         return TransientError(self._source, said)
 
