@@ -374,9 +374,10 @@ def _crms(tables: Mapping[str, Mapping[str, Any]], found: _Collector) -> Iterato
         if type_name in CRM_TYPES:
             rest = {k: v for k, v in raw.items() if k not in common}
             session = found.parse(key, TypeAdapter(_session_settings(type_name)), rest)
+        if table is not None:
+            _check_mapping(key, table, found)
         if table is None or session is None:
             continue
-        _check_mapping(key, table, found)
         yield CrmSettings(name=name, table=table, session=session)
 
 

@@ -71,7 +71,7 @@ class Deaths:
         commit, urlopen = DefaultDialect.do_commit, urllib3.connectionpool.HTTPConnectionPool.urlopen
 
         def do_commit(dialect: Any, connection: Any) -> None:
-            self._around("commit", lambda: commit(dialect, connection))
+            self._around("commit", lambda: commit(dialect, connection))  # type: ignore[no-untyped-call]
 
         def request(pool: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
             return self._around(f"{method} {url[:60]}", lambda: urlopen(pool, method, url, *args, **kwargs))
