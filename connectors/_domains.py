@@ -4,8 +4,10 @@ Works from the list of public suffixes that comes with tldextract; refuses to fe
 """
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from tldextract import TLDExtract
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
 
 # Providers where anybody has an address. The first set counts under every ending: yahoo.com, yahoo.co.jp.
 _NAMES = "gmail googlemail gmx hotmail outlook rocketmail yahoo yandex ymail"
@@ -62,6 +64,9 @@ def _ascii(host: str) -> str:
 
 
 @cache
-def _extract() -> TLDExtract:
+def _extract() -> "TLDExtract":
+    # Brings a second HTTP client with it; whoever only looks at addresses is spared that.
+    from tldextract import TLDExtract
+
     # With the private part of the list: acme.github.io is Acme's, not GitHub's.
     return TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)

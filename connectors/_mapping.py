@@ -14,8 +14,6 @@ from connectors._base import SETTINGS
 from connectors._times import DayEdge
 from scoring.model import TOPICS, FieldType, JsonValue
 
-Value = TypeVar("Value")
-Item = TypeVar("Item")
 NamedStream = TypeVar("NamedStream", bound="Named")
 
 CATEGORIES = {"severity": ("urgent", "high", "normal", "low")}

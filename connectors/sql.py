@@ -19,7 +19,6 @@ from pydantic import BaseModel, Field, model_validator
 
 from connectors._base import SETTINGS, CheckResult, Context, Page, Since, Stream
 from connectors._mapping import Accounts, Daily, Records, streams_named_once, wanted_columns
-from connectors._rows import translate
 from connectors._secrets import Secret
 from connectors._times import end_of_day, start_of_day
 from scoring.errors import PayloadError, RejectedError
@@ -149,6 +148,8 @@ class Sql:
             self._opened.close()
 
     def _translated(self, query: SqlStream, days: Mapping[str, date], since: Since) -> Iterator[Page]:
+        from connectors._rows import translate  # as below: polars
+
         values = {name: days[name] for name in set(BINDS.findall(query.query))}
         table = self._database().read(
             query.name, query.query, values, wanted_columns(query), self._settings.max_rows
@@ -166,7 +167,7 @@ class Sql:
 
     def _database(self) -> "Database":
         if self._opened is None:
-            # SQLAlchemy takes half a second to import; whoever only reads the configuration is spared it.
+            # SQLAlchemy and polars take a second to import; whoever only reads the configuration is spared it.
             from connectors._database import Database
 
             self._opened = Database(

@@ -5,11 +5,14 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import connectors
 from connectors import available, load
+from connectors._mapping import Records
+from scoring.model import TOPICS
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = {"http", "matching"}
@@ -50,14 +53,21 @@ def test_listing_connectors_imports_none_of_them() -> None:
     assert out.strip() == "[]"
 
 
-def test_loading_sql_does_not_import_sqlalchemy() -> None:
-    code = "import sys; from connectors import load; load('sql'); print('sqlalchemy' in sys.modules)"
+def test_loading_sql_imports_neither_sqlalchemy_nor_polars() -> None:
+    code = (
+        "import sys; from connectors import load; load('sql'); "
+        "print('sqlalchemy' in sys.modules or 'polars' in sys.modules)"
+    )
 
     out = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     ).stdout
 
     assert out.strip() == "False"
+
+
+def test_records_may_be_of_every_record_topic_there_is() -> None:
+    assert get_args(Records.model_fields["topic"].annotation) == tuple(TOPICS)
 
 
 def a_plugin(folder: Path, name: str) -> None:
