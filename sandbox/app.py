@@ -8,7 +8,7 @@ import asyncio
 import gzip
 from asyncio import Transport
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect
@@ -65,7 +65,7 @@ class SandboxApp:
         refusals = [Refusal(action=action) for action in actions if action.do in RECORD_ACTIONS]
         final = next((action for action in actions if action.do in FINAL_ACTIONS), None)
         if refusals:
-            request = Request(**{**_fields(request), "refusals": refusals})
+            request = replace(request, refusals=refusals)
         answer: Answer | None = None
         changed = 0
         for action in actions:
@@ -126,10 +126,6 @@ def _scripted(status: int, action: Action, default: bytes) -> Answer:
     kind = "text/html;charset=UTF-8" if isinstance(body, bytes) else "application/json;charset=UTF-8"
     headers = {name.lower(): str(value) for name, value in action.headers.items()}
     return Answer(status=status, body=body, headers=headers, content_type=headers.pop("content-type", kind))
-
-
-def _fields(request: Request) -> dict[str, Any]:
-    return {name: getattr(request, name) for name in Request.__dataclass_fields__}
 
 
 def _target(scope: Scope) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -133,10 +132,17 @@ def make_core(
 
 @contextmanager
 def run_in_thread(
-    core: Core | None = None, *, ports: Mapping[str, int] | None = None, **kwargs: Any
+    core: Core | None = None,
+    *,
+    ports: Mapping[str, int] | None = None,
+    now: datetime | None = None,
+    frozen_clock: bool = False,
+    seed: int = 0,
+    systems: Sequence[str] | None = None,
 ) -> Iterator[Running]:
-    """Run stand-ins in a thread for the length of a block; keywords go to `make_core`."""
-    listener = Listener(core or make_core(**kwargs), ports or {})
+    """Run stand-ins in a thread for the length of a block: those of `core`, or of one made for it."""
+    made = core or make_core(now=now, frozen_clock=frozen_clock, seed=seed, systems=systems)
+    listener = Listener(made, ports or {})
     thread = threading.Thread(target=listener.serve, name="sandbox", daemon=True)
     thread.start()
     try:

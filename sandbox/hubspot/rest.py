@@ -26,6 +26,7 @@ DATED_PATH = re.compile(r"/crm/(objects|properties|owners|associations)/(2026-03
 ACCOUNT_PATH = re.compile(r"/account-info/(v3|2026-03|2026-09)(/.*)")
 PAGE_LIMIT = 100
 OWNER_PAGE_LIMIT = 500
+HEAD_LIMIT = 16_384
 STAMP = "2024-01-01T00:00:00.000Z"
 
 
@@ -89,6 +90,8 @@ class HubSpot:
     def answer(self, request: Request) -> Answer:
         """Carry out a request."""
         switches = self.portal.switches
+        if request.target_bytes > HEAD_LIMIT:
+            return Answer(status=414, content_type="text/html;charset=UTF-8")
         inner, api = _inner(request)
         search_call = inner.path.endswith("/search")
         try:

@@ -66,7 +66,7 @@ class Sessions:
                 "access_token": self.issue(),
                 "signature": base64.b64encode(secrets.token_bytes(32)).decode(),
                 "scope": "api",
-                "instance_url": request.base_url,
+                "instance_url": switches.instance_url or request.base_url,
                 "id": f"{request.base_url}/id/{ORG_ID}/{self._org.user_id}",
                 "token_type": "Bearer",
                 "issued_at": str(int(self._org.clock.now().timestamp() * 1000)),

@@ -18,6 +18,8 @@ class Switches:
     """A session ends after this long without a call (simulated time)."""
     consumer_key: str = "sandbox-key"
     consumer_secret: str = "sandbox-secret"
+    instance_url: str = ""
+    """What a login names as the org's address; empty means the one the client used."""
     run_as_user: bool = True
     """False: the app has no client-credentials user, the most common mistake in setting one up."""
     api_enabled: bool = True

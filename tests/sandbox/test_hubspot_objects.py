@@ -307,6 +307,12 @@ def test_a_property_is_made_once_in_a_group_that_exists(hubspot: httpx.Client) -
     assert [each["value"] for each in changed.json()["options"]] == ["down"]
 
 
+def test_too_many_properties_make_an_address_too_long(hubspot: httpx.Client) -> None:
+    names = ",".join(f"property_number_{number}" for number in range(1000))
+
+    assert hubspot.get(f"{COMPANIES}/501", params={"properties": names}).status_code == 414
+
+
 def test_the_account_tells_its_time_zone_and_the_history_who_wrote(
     hubspot: httpx.Client, running: Running, control: httpx.Client
 ) -> None:

@@ -51,6 +51,25 @@ def test_a_missing_run_as_user_is_an_invalid_grant(running: Running, control: ht
     assert answer.json()["error_description"] == "no client credentials user enabled"
 
 
+def test_a_login_can_name_another_address_of_the_org(running: Running, control: httpx.Client) -> None:
+    control.post("/switches", json={"salesforce": {"instance_url": "https://moved.my.salesforce.com"}})
+
+    answer = login(running, client_id="sandbox-key", client_secret="sandbox-secret")
+
+    assert answer.json()["instance_url"] == "https://moved.my.salesforce.com"
+
+
+def test_all_sessions_can_be_revoked_and_one_issued_without_login(
+    salesforce: httpx.Client, control: httpx.Client
+) -> None:
+    token = control.post("/salesforce/sessions", json={"issue": True}).json()["token"]
+
+    old = salesforce.get("/limits")
+    new = salesforce.get("/limits", headers={"Authorization": f"Bearer {token}"})
+
+    assert (old.status_code, new.status_code) == (401, 200)
+
+
 def test_a_session_that_was_idle_too_long_is_invalid(salesforce: httpx.Client, control: httpx.Client) -> None:
     control.post("/clock", json={"advance_seconds": 7000})
     still_good = salesforce.get(f"/sobjects/Account/{ACME}")
