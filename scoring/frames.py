@@ -7,8 +7,8 @@ What the caller builds
                 were already mapped to accounts: several rows for one account, metric and day are added up.
     records     one frame per record topic: account_id, source_id, observed_at and the columns of
                 `model.TOPICS[topic]` (instants as INSTANT, numbers as Float64); missing columns are null.
-    matched     per topic, a frame with account_id: the accounts some source of the topic knows. An account
-                with a number or record of the topic counts as matched without being listed.
+    matched     per topic, a frame with account_id: the accounts some source of the topic knows, be it from a
+                fact long ago. An account with a number or record in the frames is known without being listed.
     streams     topic, complete_at, down, and optionally newest_at. complete_at is the last complete read at
                 or before as_of (the oldest one, where several streams feed a topic; null: never); down says
                 that the latest attempt failed; newest_at is the newest day-end among all numbers of the topic

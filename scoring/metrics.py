@@ -4,7 +4,7 @@ What each kind gives, and what it means that there is nothing (docs/scoring.md s
 
     metric, kind                                     there is nothing for the account
     series: latest, recency, trend                   NO_DATA (trend also where the baseline is too small)
-    series: sum, mean, active_days                   0 if it has any number in the topic, else NO_DATA
+    series: sum, mean, active_days                   0 if the source knows the account, else NO_DATA
     tickets.open, .opened, .oldest_open_days         0 if the source knows the account, else NO_DATA
     tickets.rating                                   NO_DATA
     subscriptions.days_to_renewal, .cancelling       NO_DATA
@@ -22,7 +22,7 @@ Refuses to fill in, to average over accounts, and to look beyond as_of.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -34,7 +34,7 @@ from scoring.frames import INSTANT, STATE
 from scoring.model import TOPICS, InputState
 from scoring.moment import Moment, moments
 from scoring.records import read_records
-from scoring.series import read_series
+from scoring.series import KINDS, read_series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,19 @@ def signals(
     )
 
 
+def lookback(model: ScoringModel) -> timedelta:
+    """Say how far back from as_of numbers are needed, so that earlier ones need not be loaded.
+
+    Counts from the oldest picture that is still of use: held for a source that is down, or about to expire.
+    """
+    needs = [
+        KINDS[signal.kind].lookback(signal) + signal.effective_freshness.expire_after
+        for signal in model.signals
+        if signal.topic != "account" and signal.topic not in TOPICS
+    ]
+    return max(needs, default=timedelta(0)) + model.hold_for + 2 * DAY
+
+
 def newest(numbers: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """Give topic and newest_at: the newest day-end at or before as_of among all numbers of a topic."""
     return (
@@ -96,11 +109,11 @@ def _read(
 ) -> pl.DataFrame:
     if topic == "account":
         return _read_accounts(accounts, wanted, moment)
+    matched = facts.matched.get(topic, rows.clear()).select("account_id")
     if topic in TOPICS:
         records = facts.records.get(topic, _NO_RECORDS)
-        matched = facts.matched.get(topic, rows.clear()).select("account_id")
         return read_records(records, matched, rows, topic, wanted, moment)
-    return read_series(facts.numbers.filter(pl.col("topic") == topic), rows, wanted, moment)
+    return read_series(facts.numbers.filter(pl.col("topic") == topic), matched, rows, wanted, moment)
 
 
 _NO_RECORDS = pl.DataFrame(schema={"account_id": pl.String, "source_id": pl.String, "observed_at": INSTANT})

@@ -237,7 +237,7 @@ def _of_series(key: str, signal: Signal, series_topics: Collection[str] | None) 
         yield _unknown(f"{key}.kind", repr(signal.kind), [name for name in KINDS if name])
         return
     yield from _of_window(key, signal, kind.window)
-    if kind.whole_weeks and signal.window is not None and (signal.window % _WEEK or not signal.window):
+    if kind.windows > 1 and signal.window is not None and (signal.window % _WEEK or not signal.window):
         yield _problem(f"{key}.window", "is no multiple of 7 days", 'write "7d", "14d" or "28d"')
 
 

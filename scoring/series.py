@@ -1,7 +1,7 @@
 """Kinds of series metrics: how the daily numbers of an account become one number.
 
-A day without a number means that nothing happened (`gaps = "zero"`) as long as the account has any number in
-the topic; an account without one is NO_DATA, whatever the kind. With `gaps = "skip"` such days are left out.
+A day without a number means that nothing happened (`gaps = "zero"`) to an account that the source knows; an
+account it does not know is NO_DATA, whatever the kind. With `gaps = "skip"` such days are left out.
 
 Refuses to look at a day that is not over, or that the source has delivered for nobody.
 """
@@ -30,7 +30,7 @@ class Reading:
     observed_at: pl.Expr
     prior: pl.Expr
     absent: float | None
-    """The value of an account that has numbers in the topic but none of this metric."""
+    """The value of an account that the source knows but has no number of this metric for."""
 
 
 _NOTHING = pl.lit(None, dtype=pl.Float64)
@@ -137,8 +137,14 @@ class Kind:
 
     read: Callable[[Signal, Moment], Reading]
     window: WindowUse = "needed"
-    whole_weeks: bool = False
-    """Compares windows, so that each must hold the same weekdays."""
+    windows: int = 1
+    """How many windows it looks at; windows that are compared must hold the same weekdays."""
+    reach: timedelta = timedelta(0)
+    """How far back it looks besides."""
+
+    def lookback(self, signal: Signal) -> timedelta:
+        """Say how many days of numbers this kind needs before the last complete day."""
+        return self.windows * (signal.window or timedelta(0)) + self.reach
 
 
 KINDS: Mapping[str, Kind] = {
@@ -146,18 +152,23 @@ KINDS: Mapping[str, Kind] = {
     "latest": Kind(read=_latest, window="none"),
     "sum": Kind(read=_sum_kind),
     "mean": Kind(read=_mean_kind),
-    "trend": Kind(read=_trend, whole_weeks=True),
+    "trend": Kind(read=_trend, windows=2),
     "active_days": Kind(read=_active_days),
-    "recency": Kind(read=_recency, window="none"),
+    "recency": Kind(read=_recency, window="none", reach=400 * DAY),
 }
 
 
 def read_series(
-    numbers: pl.DataFrame, rows: pl.DataFrame, signals: Sequence[Signal], moment: Moment
+    numbers: pl.DataFrame,
+    matched: pl.DataFrame,
+    rows: pl.DataFrame,
+    signals: Sequence[Signal],
+    moment: Moment,
 ) -> pl.DataFrame:
     """Compute the signals of one topic from its numbers.
 
-    `rows` maps account_id to row. The result has row and, per signal, <id>.value, .prior and .observed_at.
+    `rows` maps account_id to row. The result has row and, per signal, <id>.value, .prior and .observed_at, for
+    the accounts the source knows.
     """
     day = moment.local_days(pl.col("observed_at") - timedelta(microseconds=1))
     daily = (
@@ -170,7 +181,8 @@ def read_series(
         .agg(pl.col("parts").sum(), pl.col("observed_at").max())
         .collect()
     )
-    result = daily.select(pl.col("row").unique().sort())
+    listed = matched.join(rows, on="account_id", how="inner").select("row")
+    result = pl.concat([daily.select("row"), listed]).unique().sort("row")
     for metric in sorted({signal.name for signal in signals}):
         wanted = [signal for signal in signals if signal.name == metric]
         readings = [(signal.id, KINDS[signal.kind].read(signal, moment)) for signal in wanted]

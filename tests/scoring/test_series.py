@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.metrics import newest
+from scoring.definition import Signal
+from scoring.metrics import lookback, newest
+from scoring.series import KINDS
 from tests.scoring.builders import (
     BERLIN,
     NOW,
+    a_model,
     a_signal,
     accounts,
     day_end,
@@ -141,32 +144,47 @@ def test_recency_of_an_account_that_was_active_yesterday_is_an_observed_zero() -
     assert one(frame, "s") == (0.0, "zero")
 
 
-def test_an_account_without_any_number_is_no_data_whatever_the_kind() -> None:
-    kinds = ["latest", "sum", "mean", "trend", "active_days", "recency"]
-    members = [
-        a_signal(kind, kind=kind, window=None if kind in ("latest", "recency") else WEEK) for kind in kinds
+def every_kind(metric: str) -> list[Signal]:
+    return [
+        a_signal(kind, metric=metric, kind=kind, window=None if rule.window == "none" else WEEK)
+        for kind, rule in KINDS.items()
+        if kind
     ]
 
-    frame = seen(
-        facts(daily([1.0], account="B"), matched={"usage": ["A"]}), *members, book=accounts("A", "B")
-    )
 
-    assert [one(frame, kind) for kind in kinds] == [(None, "no_data")] * 6
+COUNTS = {"sum", "mean", "active_days"}
+"""Kinds that know a zero when they see none."""
 
 
-def test_an_account_with_other_numbers_in_the_topic_has_zero_of_this_one() -> None:
-    rows = daily([1.0], metric="usage.logins")
-    kinds = ["sum", "mean", "active_days", "latest", "recency", "trend"]
-    members = [
-        a_signal(
-            kind, metric="usage.exports", kind=kind, window=None if kind in ("latest", "recency") else WEEK
-        )
-        for kind in kinds
-    ]
+def test_an_account_the_source_does_not_know_is_no_data_whatever_the_kind() -> None:
+    frame = seen(facts(daily([1.0], account="B")), *every_kind("usage.number"), book=accounts("A", "B"))
 
-    frame = seen(facts(rows), *members)
+    assert {one(frame, kind.id) for kind in every_kind("usage.number")} == {(None, "no_data")}
 
-    assert [one(frame, kind)[1] for kind in kinds] == ["zero"] * 3 + ["no_data"] * 3
+
+def test_an_account_the_source_knows_has_a_zero_where_nothing_happened() -> None:
+    members = every_kind("usage.exports")
+
+    listed = seen(facts(matched={"usage": ["A"]}), *members)
+    active_elsewhere = seen(facts(daily([1.0], metric="usage.logins")), *members)
+
+    for frame in (listed, active_elsewhere):
+        assert {kind.id for kind in members if one(frame, kind.id)[1] == "zero"} == COUNTS
+        assert {kind.id for kind in members if one(frame, kind.id)[1] == "no_data"} == set(KINDS) - COUNTS - {
+            ""
+        }
+
+
+def test_numbers_older_than_the_lookback_change_nothing() -> None:
+    members = [kind for kind in every_kind("usage.number") if kind.kind != "recency"]
+    reach = lookback(a_model(*members))
+    rows = daily([float(n % 7) for n in range(120)])
+
+    everything = seen(facts(rows, matched={"usage": ["A"]}), *members)
+    needed = seen(facts(rows.filter(pl.col("observed_at") > NOW - reach), matched={"usage": ["A"]}), *members)
+
+    assert reach < timedelta(days=60)
+    assert everything.equals(needed)
 
 
 def test_days_end_in_the_business_time_zone() -> None:
