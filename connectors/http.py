@@ -195,7 +195,7 @@ class Http:
             retry=tenacity.retry_if_exception_type(_RetryableError),
             stop=tenacity.stop_after_attempt(self._policy.attempts if repeatable else 1),
             wait=self._wait_seconds,
-            sleep=self._sleep,
+            sleep=self._context.sleep,
             reraise=True,
         )
         try:
@@ -324,9 +324,6 @@ class Http:
             return exc.wait_seconds + jitter  # never earlier than asked; a little later, not all at once
         growing: float = self._policy.first_wait_seconds * 2.0 ** (state.attempt_number - 1)
         return min(growing, self._policy.longest_wait_seconds) * (0.5 + jitter / 2)
-
-    def _sleep(self, seconds: float) -> None:
-        self._context.sleep(seconds)
 
 
 def _vendor_detail(content: bytes) -> str:
