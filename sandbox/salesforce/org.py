@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.clock import Clock
-from sandbox.salesforce import errors, soql
+from sandbox.salesforce import checks, errors
+from sandbox.salesforce.checks import ValidationRule
 from sandbox.salesforce.errors import Refused
 from sandbox.salesforce.ids import canonical, new_id
-from sandbox.salesforce.query import Catalogue, Resolved, condition
+from sandbox.salesforce.query import Catalogue
 from sandbox.salesforce.schema import Field, SObject, default_objects
 from sandbox.salesforce.switches import Switches
 from sandbox.salesforce.usage import Usage
@@ -22,16 +23,6 @@ from sandbox.table import Row, Table
 from sandbox.wire import Request
 
 ORG_ID = "00D5f0000000001EAA"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValidationRule:
-    """An admin's rule: a record that would match `where` (SOQL) after a write is refused."""
-
-    object: str
-    where: str
-    message: str
-    field: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,95 +185,13 @@ class Org:
                 raise errors.not_writable(known.name)
             row[known.name] = accepted(known, value, self.switches)
             given.append(known)
-        self._require(sobject, row)
-        self._refer(sobject, given, row)
+        checks.require(sobject, row)
+        checks.refer(sobject, given, row, self.objects, self.tables)
         _derive(sobject, row, self.tables)
-        self._refuse_scripted(sobject, row, request)
-        self._keep_unique(sobject, row)
-        self._obey_rules(sobject, row)
+        checks.refuse_scripted(sobject, row, request)
+        checks.keep_unique(sobject, row, self.table(sobject))
+        checks.obey(sobject, row, self.rules, self.clock.now().date())
         return row
-
-    def _require(self, sobject: SObject, row: Row) -> None:
-        missing = [known.name for known in sobject if known.required and row.get(known.name) is None]
-        if missing:
-            listed = ", ".join(missing)
-            raise Refused(
-                "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{listed}]", fields=missing
-            )
-
-    def _refer(self, sobject: SObject, given: Sequence[Field], row: dict[str, Any]) -> None:
-        for known in given:
-            target_id = row.get(known.name)
-            if not known.refers_to or target_id is None:
-                continue
-            target = self.tables[known.refers_to.casefold()].get(target_id)
-            if target is None:
-                if known.name == "OwnerId" or target_id[:3] in {
-                    each.key_prefix for each in self.objects.values()
-                }:
-                    raise Refused(
-                        "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", fields=[known.name]
-                    )
-                raise Refused(
-                    "MALFORMED_ID",
-                    f"{known.label}: id value of incorrect type: {target_id}",
-                    fields=[known.name],
-                )
-            if target.get("IsDeleted"):
-                raise Refused("ENTITY_IS_DELETED", "entity is deleted", fields=[known.name])
-            if known.name == "OwnerId" and not target.get("IsActive"):
-                raise Refused(
-                    "INACTIVE_OWNER_OR_USER",
-                    f"operation performed with inactive user [{target_id}] as owner of "
-                    f"{sobject.name.lower()}",
-                    fields=["OwnerId"],
-                )
-
-    def _refuse_scripted(self, sobject: SObject, row: Row, request: Request) -> None:
-        # A record that does not exist yet is known by its key, or by what it belongs to.
-        keys = [row.get(name) for name in ("Id", "Health_Task_Key__c", "External_Key__c", "WhatId", "Name")]
-        refusal = request.refused(sobject.name, *[key for key in keys if key])
-        if refusal is None:
-            return
-        action = refusal.action
-        if action.do == "lock_row":
-            raise errors.locked(row.get("WhatId") or row.get("Id") or "")
-        raise Refused(
-            action.code or "FIELD_CUSTOM_VALIDATION_EXCEPTION",
-            action.message or "This record cannot be saved as it is",
-            fields=[action.field] if action.field else [],
-        )
-
-    def _keep_unique(self, sobject: SObject, row: Row) -> None:
-        for known in sobject:
-            if not known.unique or row.get(known.name) is None:
-                continue
-            for other in self.table(sobject).having(known.name, row[known.name]):
-                if other["Id"] != row.get("Id") and not other.get("IsDeleted"):
-                    raise Refused(
-                        "DUPLICATE_VALUE",
-                        f"duplicate value found: {known.name} duplicates value on record with id: "
-                        f"{other['Id']}",
-                        fields=[known.name],
-                    )
-
-    def _obey_rules(self, sobject: SObject, row: Row) -> None:
-        fired = []
-        for rule in self.rules:
-            if rule.object.casefold() != sobject.name.casefold():
-                continue
-            test = condition(
-                soql.parse_condition(rule.where),
-                lambda path: _own_field(sobject, path),
-                self.clock.now().date(),
-            )
-            if test(row):
-                names = [rule.field] if rule.field else []
-                fired.append(Refused("FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, fields=names))
-        if fired:
-            first, *fired = fired
-            first.others = fired
-            raise first
 
     def _put(self, sobject: SObject, before: Row | None, row: dict[str, Any]) -> None:
         now = self._second()
@@ -388,14 +297,6 @@ def _derive(sobject: SObject, row: dict[str, Any], tables: Mapping[str, Table]) 
         row["IsClosed"] = row.get("Status") == "Completed"
         what = row.get("WhatId") or ""
         row["AccountId"] = what if what.startswith("001") and tables["account"].get(what) else None
-
-
-def _own_field(sobject: SObject, path: soql.Path) -> Resolved:
-    known = sobject.field(str(path))
-    if known is None:
-        raise errors.no_such_column(str(path), sobject.name)
-    name = known.name
-    return Resolved(field=known, read=lambda row: row.get(name))
 
 
 def _plain(value: Any) -> Any:

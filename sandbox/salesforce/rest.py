@@ -11,10 +11,11 @@ from urllib.parse import quote
 from sandbox.core import ControlError, Core, Row, switched
 from sandbox.faults import Action
 from sandbox.salesforce import errors, soql
+from sandbox.salesforce.checks import ValidationRule
 from sandbox.salesforce.collections import Collections
 from sandbox.salesforce.errors import Refused
 from sandbox.salesforce.ids import canonical
-from sandbox.salesforce.org import ORG_ID, Kept, Org, ValidationRule
+from sandbox.salesforce.org import ORG_ID, Kept, Org
 from sandbox.salesforce.pages import Pages
 from sandbox.salesforce.query import attributes
 from sandbox.salesforce.schema import SObject, read_field
