@@ -16,6 +16,11 @@ import typer
 if TYPE_CHECKING:
     from crmhealth.config import Settings
 
+
+def _exit(code: int, **_options: object) -> None:
+    raise typer.Exit(code)
+
+
 app = typer.Typer(
     name="crmhealth",
     help="Scores the health of every customer account and keeps the CRM up to date with it.",
@@ -23,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    result_callback=_exit,
 )
 
 
@@ -49,21 +55,11 @@ AsOf = Annotated[
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
-    import click
-
-    command = typer.main.get_command(app)
-    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        result = command.main(args=given, prog_name="crmhealth", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as exc:
-        exc.show()
-        return int(Exit.CONFIG)
-    except click.ClickException as exc:
-        exc.show()
-        return int(Exit.CONFIG)
-    except click.exceptions.Abort:
-        return 130
-    return int(result or 0)
+        app(args=None if arguments is None else list(arguments), prog_name="crmhealth")
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(Exit.CONFIG)
+    return int(Exit.DONE)
 
 
 @app.command()
@@ -219,13 +215,16 @@ def _default_path() -> Path:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """Read a date or an instant; a date means its end in UTC, a naive instant is UTC."""
+    """Read a date (its beginning) or an instant; what names no time zone is UTC."""
+    from scoring.errors import ConfigError, Problem
+
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise typer.BadParameter(f"{text!r} is not a date such as 2026-11-21") from exc
+        problem = Problem(key="--as-of", message=f"{text!r} is not a date", remedy="write 2026-11-21")
+        raise ConfigError([problem]) from exc
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

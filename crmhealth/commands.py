@@ -409,13 +409,13 @@ def _show_report(output: Output, report: CycleReport) -> None:
     if output.json:
         output.document(
             {
+                **report.summary(),
                 "exit_code": report.exit_code,
                 "outcome": report.outcome,
                 "as_of": report.as_of,
                 "plan": report.plan_id,
                 "findings": report.findings,
                 "streams": report.pull.streams if report.pull else [],
-                **report.summary(),
             }
         )
         return
