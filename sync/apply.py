@@ -7,16 +7,18 @@ call that creates it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from scoring.errors import CredentialsError, RejectedError, TransientError
+from scoring.errors import CredentialsError, RejectedError, TransientError, UnansweredError
 from sync.ports import Crm
-from sync.values import FieldUpdate, NewTask, Outcome, OutcomeStatus, Plan, RecordChange, TaskChange
+from sync.values import FieldUpdate, Outcome, OutcomeStatus, Plan, RecordChange, TaskChange
 
 Item = TypeVar("Item")
+
+NOT_SETTLED = "an earlier attempt to open it went unanswered; it is looked for before repeating"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class Tally:
     unreachable: dict[str, str] = field(default_factory=dict)
     """CRM -> why it could not be used."""
 
-    def count(self, outcomes: Sequence[Outcome]) -> None:
+    def count(self, outcomes: Iterable[Outcome]) -> None:
         """Add how these inputs ended."""
         self.ended.update(outcome.status for outcome in outcomes)
 
@@ -94,18 +96,37 @@ def _apply_records(
     progress: Callable[[int], None],
 ) -> None:
     mine = [change for change in plan.records if change.crm == crm.name]
-    for batch in _batches(mine, crm.batch_size):
-        if stopped():
-            tally.ended[OutcomeStatus.DEFERRED] += len(batch)
-            continue
-        updates = [
-            FieldUpdate(crm_id=change.crm_id, values={c.field: c.after for c in change.changes})
-            for change in batch
-        ]
-        outcomes = crm.write(updates)
-        memory.remember_records(batch, {outcome.ref: outcome for outcome in outcomes})
-        tally.count(outcomes)
-        progress(len(batch))
+    left = len(mine)
+    try:
+        for batch in _batches(mine, crm.batch_size):
+            if stopped():
+                return
+            outcomes = _write(crm, batch, memory, tally)
+            memory.remember_records(batch, outcomes)
+            tally.count(outcomes.values())
+            progress(len(batch))
+            left -= len(batch)
+    except UnansweredError:
+        left -= min(left, crm.batch_size)
+        raise
+    finally:
+        if left:
+            tally.ended[OutcomeStatus.DEFERRED] += left
+
+
+def _write(crm: Crm, batch: Sequence[RecordChange], memory: Memory, tally: Tally) -> Mapping[str, Outcome]:
+    """Write one batch; without an answer its records are remembered as unknown before the CRM is left alone."""
+    updates = [
+        FieldUpdate(crm_id=change.crm_id, values={c.field: c.after for c in change.changes})
+        for change in batch
+    ]
+    try:
+        return {outcome.ref: outcome for outcome in crm.write(updates)}
+    except UnansweredError as exc:
+        unknown = {change.crm_id: _unanswered(change.crm_id, exc.detail) for change in batch}
+        memory.remember_records(batch, unknown)
+        tally.count(unknown.values())
+        raise
 
 
 def _apply_tasks(
@@ -131,7 +152,7 @@ def _apply_tasks(
         now = clock()
         settle = timedelta(seconds=crm.settle_seconds)
         unsettled = [
-            _unsettled(attempt.change.task)
+            _unanswered(attempt.change.task.key, NOT_SETTLED)
             for attempt in batch
             if attempt.change.task.key not in found
             and attempt.attempted_at is not None
@@ -153,13 +174,8 @@ def _apply_tasks(
         progress(len(batch))
 
 
-def _unsettled(task: NewTask) -> Outcome:
-    return Outcome(
-        ref=task.key,
-        status=OutcomeStatus.UNKNOWN,
-        code="UNANSWERED",
-        message="an earlier attempt to open it went unanswered; it is looked for before repeating",
-    )
+def _unanswered(ref: str, why: str) -> Outcome:
+    return Outcome(ref=ref, status=OutcomeStatus.UNKNOWN, code="UNANSWERED", message=why)
 
 
 def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:

@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from sandbox.server import Running, run_in_thread
 from state.database import Database
 from state.migrate import upgrade
+
+# A busy machine is no bug: examples may take their time.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 
