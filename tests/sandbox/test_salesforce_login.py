@@ -71,8 +71,9 @@ def test_all_sessions_can_be_revoked_and_one_issued_without_login(
 
 
 def test_a_session_that_was_idle_too_long_is_invalid(salesforce: httpx.Client, control: httpx.Client) -> None:
-    control.post("/clock", json={"advance_seconds": 7000})
-    still_good = salesforce.get(f"/sobjects/Account/{ACME}")
+    for _ in range(2):
+        control.post("/clock", json={"advance_seconds": 7000})
+        still_good = salesforce.get(f"/sobjects/Account/{ACME}")
     control.post("/clock", json={"advance_seconds": 7201})
 
     answer = salesforce.get(f"/sobjects/Account/{ACME}")

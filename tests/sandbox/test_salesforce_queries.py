@@ -56,6 +56,8 @@ def names(salesforce: httpx.Client, where: str, tail: str = "") -> list[str]:
         ("CreatedDate >= TODAY", ["Bora O'Neil", "ciro"]),
         ("CreatedDate = LAST_N_DAYS:3", ["Bora O'Neil", "ciro"]),
         ("CreatedDate < LAST_N_DAYS:3", ["Acme"]),
+        ("CreatedDate != LAST_N_DAYS:3", ["Acme"]),
+        ("Renewal_Date__c != NEXT_N_DAYS:3", ["Acme", "Bora O'Neil", "ciro"]),
         ("IsDeleted = false AND Name <> 'ciro'", ["Acme", "Bora O'Neil"]),
     ],
 )
