@@ -1,6 +1,6 @@
 """Kills a cycle at every instant that matters, and looks whether the next one makes everything right.
 
-    python -m tests.crashes.harness [--master hubspot] [--kills 50] [--every 1] [--seed 1]
+    python -m tests.crashes.harness [--master hubspot] [--kills 50] [--every 1] [--only POST] [--seed 1]
 
 A cycle that opens tasks is run in forks of this process, which has everything imported. It is killed before
 and after every commit and every request to a CRM, all of them enumerated in a run beforehand, and then at
@@ -100,13 +100,14 @@ def main() -> int:
     parser.add_argument("--master", choices=("salesforce", "hubspot"), default="salesforce")
     parser.add_argument("--kills", type=int, default=50, help="random SIGKILLs after the enumerated ones")
     parser.add_argument("--every", type=int, default=1, help="take only every n-th enumerated instant")
+    parser.add_argument("--only", default="", help="take only instants whose name contains this")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     os.environ.update(SECRETS)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, stand_ins() as urls:
         scenario = Scenario(folder=Path(folder), urls=urls, master=options.master)
-        failures, instants, kills = play(scenario, options.kills, options.every, options.seed)
+        failures, instants, kills = play(scenario, options)
     for failure in failures:
         sys.stdout.write(f"FAILED {failure}\n")
     sys.stdout.write(
@@ -141,7 +142,7 @@ def stand_ins() -> Iterator[Mapping[str, str]]:
         process.stdout.close()
 
 
-def play(scenario: Scenario, kills: int, every: int, seed: int) -> tuple[list[str], int, int]:
+def play(scenario: Scenario, options: argparse.Namespace) -> tuple[list[str], int, int]:
     """Prepare, enumerate, kill, compare; gives failures, number of instants and of random kills."""
     scenario.prepare()
     run_cycle(scenario, FIRST.isoformat())
@@ -168,19 +169,24 @@ def play(scenario: Scenario, kills: int, every: int, seed: int) -> tuple[list[st
         return [f"{label}: {problem}" for problem in found] if isinstance(found, list) else []
 
     failures: list[str] = []
-    points = [(n, phase) for n in range(1, len(effects) + 1) for phase in ("before", "after")][::every]
+    points = [
+        (n, phase)
+        for n, effect in enumerate(effects, 1)
+        for phase in ("before", "after")
+        if options.only in effect.name
+    ][:: options.every]
     for n, phase in points:
         label = f"{phase} effect {n} ({effects[n - 1].name})"
         failures += once(label, lambda at=(n, phase): run_cycle(scenario, SECOND.isoformat(), at=at))  # type: ignore[misc]
-    rng = random.Random(seed)
+    rng = random.Random(options.seed)
     first, last = effects[0].seconds, effects[-1].seconds
-    for number in range(kills):
+    for number in range(options.kills):
         moment = rng.uniform(first, last)
         failures += once(
             f"random kill {number} after {moment:.3f} s",
             lambda moment=moment: run_cycle(scenario, SECOND.isoformat(), kill_after=moment),  # type: ignore[misc]
         )
-    return failures, len(points), kills
+    return failures, len(points), options.kills
 
 
 def run_cycle(
