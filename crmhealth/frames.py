@@ -9,15 +9,12 @@ from sqlalchemy import Connection
 
 from scoring.definition import ScoringModel
 from scoring.frames import INSTANT, NUMBERS_SCHEMA, PREVIOUS_SCHEMA, SNAPSHOTS_SCHEMA, STREAMS_SCHEMA
-from scoring.metrics import Facts, newest
+from scoring.metrics import Facts, lookback, newest
 from scoring.model import TOPICS, Account, FieldType
 from state import facts as stored_facts
 from state import scores as stored_scores
 from state.facts import TopicReading
 from state.scores import StoredScore
-
-# A trend looks back two windows; complete days and a late source need a little more.
-MARGIN = timedelta(days=40)
 
 _TYPES: Mapping[FieldType, Any] = {
     "text": pl.String,
@@ -40,9 +37,7 @@ def facts(
 
     `matched` gives, per source, the accounts of ours it knows.
     """
-    windows = [signal.window or timedelta(0) for signal in model.signals]
-    since = as_of - 2 * max(windows, default=timedelta(0)) - MARGIN
-    rows = stored_facts.numbers(connection, as_of=as_of, since=since)
+    rows = stored_facts.numbers(connection, as_of=as_of, since=as_of - lookback(model))
     numbers = pl.DataFrame(rows, schema=_raw(NUMBERS_SCHEMA), orient="row").cast(pl.Schema(NUMBERS_SCHEMA))
     wanted = model.topics() & set(TOPICS)
     return Facts(

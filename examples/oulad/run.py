@@ -1,7 +1,7 @@
 """Runs one or more cycles on exported files against local stand-ins of both CRMs.
 
-    python examples/oulad/run.py FOLDER                       # one cycle as of 2013-12-01
-    python examples/oulad/run.py FOLDER 2013-12-01 2013-12-01 2013-12-15
+    python -m examples.oulad.run FOLDER                       # one cycle as of 2013-12-01
+    python -m examples.oulad.run FOLDER 2013-12-01 2013-12-01 2013-12-15
 
 FOLDER holds accounts.csv.gz, subscriptions.csv.gz, usage_daily.csv.gz and milestones.csv.gz. For every date it
 prints what was planned, how it ended, and how many write calls the stand-ins counted.
