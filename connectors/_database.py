@@ -38,6 +38,8 @@ PREPARED: Mapping[str, Sequence[str]] = {
 # statement (class 25 of SQLSTATE), or one that names what is not there or not ours (42).
 FOR_GOOD = ("SQLITE_ERROR", "SQLITE_READONLY", "SQLITE_NOTADB", "SQLITE_CORRUPT", "25", "42")
 
+LOGIN_REFUSED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "FATAL:  role ")
+
 
 class Database:
     """One database, opened anew for each query."""
@@ -121,7 +123,8 @@ class Database:
             return RejectedError(self._source, type(error).__name__, "the query cannot be run", field="query")
         said = (str(error.orig).strip().splitlines() or [""])[0][:200]
         state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
-        if state.startswith("28") or "authentication failed" in said:
+        # A refused connection of psycopg carries no SQLSTATE, only PostgreSQL's words.
+        if state.startswith("28") or any(words in said for words in LOGIN_REFUSED):
             return CredentialsError(self._source, "the database refused the login")
         refused = isinstance(error, exc.ProgrammingError | exc.DataError | exc.IntegrityError)
         if refused or isinstance(error, exc.NotSupportedError) or state.startswith(FOR_GOOD):

@@ -1,6 +1,5 @@
 """Queries on a database, here SQLite; PostgreSQL where a test database is named."""
 
-import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -354,24 +353,18 @@ def test_a_literal_address_is_refused() -> None:
 
 # --- PostgreSQL ------------------------------------------------------------------------------------
 
-POSTGRES = os.environ.get("CRMHEALTH_TEST_POSTGRES", "")
-needs_postgres = pytest.mark.skipif(
-    not POSTGRES, reason="CRMHEALTH_TEST_POSTGRES names no database of PostgreSQL"
-)
 
-
-def on_postgres(*streams: Mapping[str, Any], **changes: object) -> Sql:
+def on_postgres(url: str, *streams: Mapping[str, Any], **changes: object) -> Sql:
     """Build the connector on the test server."""
-    return Sql(settings=settings(POSTGRES, *streams, **changes), context=a_context(source="warehouse"))
+    return Sql(settings=settings(url, *streams, **changes), context=a_context(source="warehouse"))
 
 
-@needs_postgres
-def test_postgres_dates_and_times_are_read_in_the_business_time_zone() -> None:
+def test_postgres_dates_and_times_are_read_in_the_business_time_zone(postgres_url: str) -> None:
     query = (
         "SELECT 'A' AS account, d::date AS day, 2.5::numeric AS clicks FROM generate_series(:since, :until, '1 day') d "
         "WHERE d::timestamptz = timestamptz '2026-11-18 23:00+00'"
     )
-    source = on_postgres({**USAGE, "query": query})
+    source = on_postgres(postgres_url, {**USAGE, "query": query})
 
     (fact,) = facts_of(pulled(source, "usage"))
     source.close()
@@ -379,30 +372,27 @@ def test_postgres_dates_and_times_are_read_in_the_business_time_zone() -> None:
     assert (fact.source_id, fact.value) == ("A|clicks|2026-11-19", 2.5)
 
 
-@needs_postgres
 @pytest.mark.parametrize(
     "statement", ["CREATE TABLE x (y int)", "SELECT set_config('transaction_read_only','off',false)"]
 )
-def test_postgres_cannot_be_written(statement: str) -> None:
-    source = on_postgres({**TICKETS, "query": statement})
+def test_postgres_cannot_be_written(statement: str, postgres_url: str) -> None:
+    source = on_postgres(postgres_url, {**TICKETS, "query": statement})
 
     with pytest.raises((RejectedError, PayloadError)):
         pulled(source, "tickets")
     source.close()
 
 
-@needs_postgres
-def test_postgres_stops_a_query_that_takes_too_long() -> None:
-    source = on_postgres({**TICKETS, "query": "SELECT pg_sleep(60)"}, timeout_seconds=0.2)
+def test_postgres_stops_a_query_that_takes_too_long(postgres_url: str) -> None:
+    source = on_postgres(postgres_url, {**TICKETS, "query": "SELECT pg_sleep(60)"}, timeout_seconds=0.2)
 
     with pytest.raises(TransientError, match="statement timeout"):
         pulled(source, "tickets")
     source.close()
 
 
-@needs_postgres
-def test_a_wrong_password_for_postgres_is_said_so() -> None:
-    url = sqlalchemy.make_url(POSTGRES).set(username="nobody_we_know", password="wrong")
+def test_a_wrong_password_for_postgres_is_said_so(postgres_url: str) -> None:
+    url = sqlalchemy.make_url(postgres_url).set(username="nobody_we_know", password="wrong")
     rendered = url.render_as_string(hide_password=False)
     source = Sql(settings=settings(rendered, TICKETS), context=a_context(source="warehouse"))
 
