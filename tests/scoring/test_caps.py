@@ -103,8 +103,8 @@ def test_waiting_caps_do_not_mix_up_their_clocks() -> None:
         a_signal("s"),
         a_signal("urgent", weight=0),
         caps=(
-            a_cap("a", "s > 80", for_=24 * HOUR),
-            a_cap("aa", "urgent > 0", for_=24 * HOUR, at_most="red"),
+            a_cap("aa", "s > 80", for_=24 * HOUR),
+            a_cap("a", "urgent > 0", for_=24 * HOUR, at_most="red"),
         ),
     )
 
@@ -113,7 +113,7 @@ def test_waiting_caps_do_not_mix_up_their_clocks() -> None:
     third = scored(model, {"s": 90, "urgent": 1}, as_of=NOW + 24 * HOUR, previous=remembered(second))
     fourth = scored(model, {"s": 90, "urgent": 1}, as_of=NOW + 36 * HOUR, previous=remembered(third))
 
-    assert third.select("cap.a.state", "cap.aa.state").rows() == [("on", "waiting")]
+    assert third.select("cap.aa.state", "cap.a.state").rows() == [("on", "waiting")]
     assert fourth.select("cap.a.state", "cap.aa.state").rows() == [("on", "on")]
 
 

@@ -1,7 +1,8 @@
 """Curves, freshness and renewal proximity, against values worked out by hand."""
 
+import math
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import polars as pl
@@ -63,6 +64,15 @@ def test_a_rising_curve_never_falls_not_even_by_a_bit(
     assert low is not None
     assert high is not None
     assert low <= high
+
+
+def test_a_rising_curve_does_not_fall_where_segments_meet() -> None:
+    for first, second, step in product(range(0, 60, 7), range(60, 100, 3), (0.1, 0.3, 0.7, 1.1)):
+        knots = ((0.0, first / 7), (3 * step, second / 7), (7 * step, 100 / 7))
+        low, high = worth(Piecewise(knots=knots), 3 * step, math.nextafter(3 * step, math.inf))
+        assert low is not None
+        assert high is not None
+        assert low <= high
 
 
 @pytest.mark.parametrize(
@@ -140,6 +150,8 @@ def weights(**shares: float) -> tuple[Category, ...]:
         (74.4999, 1, 74),
         (62.25, 0.5, 62.5),
         (99.6, 1, 100),
+        (0.00005, 0.0001, 0.0001),
+        (0.00025, 0.0001, 0.0003),
     ],
 )
 def test_rounding_is_half_up_whatever_binary_fractions_do(
@@ -149,4 +161,4 @@ def test_rounding_is_half_up_whatever_binary_fractions_do(
 
     units = frame.select(quantise(to_units(pl.col("x")), round(quantum * 10_000)).alias("q"))["q"].to_list()
 
-    assert units == [published * 10_000]
+    assert units == [round(published * 10_000)]

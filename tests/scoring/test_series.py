@@ -57,6 +57,12 @@ def test_several_source_accounts_of_one_account_are_added_up_day_by_day() -> Non
     assert one(frame, "total") == (55.0, "value")
 
 
+def test_large_and_small_numbers_add_up_exactly() -> None:
+    rows = pl.concat([daily([value]) for value in (9e14, 0.1, -9e14, 0.2)])
+
+    assert one(seen(facts(rows), a_signal()), "s") == (0.3, "value")
+
+
 def test_sum_and_mean_take_exactly_the_days_of_the_window() -> None:
     rows = daily([1000, 1, 2, 3, 4, 5, 6, 7])
 
