@@ -47,7 +47,7 @@ def test_a_source_that_was_never_read_completely_is_down_not_empty() -> None:
 
 
 def test_an_account_younger_than_the_signal_needs_is_not_mature() -> None:
-    book = accounts("A", "B", "C", created_on=[date(2026, 2, 15), date(2026, 2, 1), None])
+    book = accounts("A", "B", "C", created_on=[date(2026, 2, 3), date(2026, 2, 2), None])
     known = facts(
         numbers(*((name, "usage.number", SUNDAY - n * DAY, 1.0) for name in "ABC" for n in range(30)))
     )
@@ -109,6 +109,13 @@ def test_a_source_that_is_down_holds_its_last_picture_while_time_goes_on() -> No
     assert silent["trend.down_days"].to_list() == [5.0]
     assert silent["open.age_days"].to_list() == [5.0]
     assert silent["trend.age_days"].to_list() == [5.25]
+
+
+def test_numbers_of_days_after_the_last_complete_read_wait_for_the_next_one() -> None:
+    rows = numbers(("A", "usage.number", SUNDAY - 3 * DAY, 5.0), ("A", "usage.number", SUNDAY - DAY, 9.0))
+    known = facts(rows, stream_rows=down(streams(usage=NOW - 2 * DAY), "usage"))
+
+    assert one(seen(known, a_signal()), "s") == (5.0, "source_down")
 
 
 def test_without_the_outage_the_same_silence_would_be_a_fall() -> None:
