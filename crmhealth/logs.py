@@ -6,8 +6,8 @@ from typing import TextIO
 import structlog
 
 
-def configure(stream: TextIO) -> None:
-    """Send events of level info and above to a stream."""
+def configure(stream: TextIO, *, quiet: bool = False) -> None:
+    """Send events of level info and above to a stream; when quiet, errors only."""
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer()
     )
@@ -19,7 +19,7 @@ def configure(stream: TextIO) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR if quiet else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
