@@ -39,12 +39,15 @@ def facts(
     """
     rows = stored_facts.numbers(connection, as_of=as_of, since=as_of - lookback(model))
     numbers = pl.DataFrame(rows, schema=_raw(NUMBERS_SCHEMA), orient="row").cast(pl.Schema(NUMBERS_SCHEMA))
-    wanted = model.topics() & set(TOPICS)
+    streams = _streams(readings, numbers, master, as_of)
+    # While a source is down its records are held as they were, whatever half a pull has brought since.
+    held = {topic: at for topic, at, down, _ in streams.iter_rows() if down and at is not None}
+    wanted = sorted(model.topics() & set(TOPICS))
     return Facts(
         numbers=numbers,
-        records={topic: _records(connection, topic, as_of) for topic in sorted(wanted)},
+        records={topic: _records(connection, topic, held.get(topic, as_of)) for topic in wanted},
         matched=_matched(readings, matched),
-        streams=_streams(readings, numbers, master, as_of),
+        streams=streams,
     )
 
 
