@@ -4,12 +4,13 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import orjson
 
-from sandbox.accounts import plain_accounts
 from sandbox.clock import instant
 from sandbox.server import SYSTEMS, Listener, make_core
+from sandbox.world import World
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port-base", type=int, default=0, help="first port; the others follow in order")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything that chance decides")
     parser.add_argument("--accounts", type=int, default=0, help="how many customer accounts to begin with")
+    parser.add_argument(
+        "--warehouse", type=Path, default=None, help="SQLite file for the accounts' daily usage"
+    )
     parser.add_argument("--now", type=instant, default=None, help="simulated instant to start at (ISO 8601)")
     parser.add_argument("--frozen-clock", action="store_true", help="the clock moves only when told to")
     parser.add_argument("--json", action="store_true", help="print one line of JSON when listening")
@@ -35,10 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ports[name] = following if given is None else given
     core = make_core(now=options.now, frozen_clock=options.frozen_clock, seed=options.seed)
     if options.accounts:
-        plain_accounts(core, options.accounts, options.seed)
+        World(
+            seed=options.seed,
+            accounts=options.accounts,
+            start=core.clock.now(),
+            warehouse=options.warehouse,
+        ).populate(core)
+    elif options.warehouse:
+        parser.error("--warehouse needs --accounts")
     listener = Listener(core, ports)
     running = listener.running
     where = {**running.urls, "control": running.control}
+    if options.warehouse:
+        where["warehouse"] = str(options.warehouse.resolve())
     if options.json:
         sys.stdout.write(orjson.dumps(where).decode() + "\n")
     else:

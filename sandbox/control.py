@@ -5,10 +5,11 @@ past the permissions, limits and validations of the APIs that clients use.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from sandbox.clock import instant
-from sandbox.core import ControlError, Core
+from sandbox.core import ControlError, Core, Life
 from sandbox.faults import read_fault
 from sandbox.wire import Answer, BodyError, Request, find, route
 
@@ -49,6 +50,8 @@ class _Steering:
             route("POST", "/_sandbox/switches", "write", self._set_switches),
             route("POST", "/_sandbox/snapshot", "write", self._snapshot),
             route("POST", "/_sandbox/restore", "write", self._restore),
+            route("GET", "/_sandbox/world", "read", self._world),
+            route("POST", "/_sandbox/world/advance", "write", self._advance),
             route("GET", "/_sandbox/{system}/records", "read", self._records),
             route("POST", "/_sandbox/{system}/records", "write", self._seed),
             route("POST", "/_sandbox/{system}/{what}", "write", self._steer),
@@ -122,6 +125,25 @@ class _Steering:
     def _restore(self, request: Request, _params: Mapping[str, str]) -> Answer:
         self._core.restore(_object(request, {"id"})["id"])
         return Answer(status=204)
+
+    def _world(self, _request: Request, _params: Mapping[str, str]) -> Answer:
+        return Answer(body=self._living().summary())
+
+    def _advance(self, request: Request, params: Mapping[str, str]) -> Answer:
+        wanted = _object(request, {"to", "days"})
+        if len(wanted) != 1:
+            raise ControlError("say either to (an instant) or days")
+        world = self._living()
+        if "to" in wanted:
+            world.advance(instant(wanted["to"]))
+        else:
+            world.advance(self._core.clock.now() + timedelta(days=float(wanted["days"])))
+        return self._world(request, params)
+
+    def _living(self) -> Life:
+        if self._core.world is None:
+            raise ControlError("there is no world; start with --accounts")
+        return self._core.world
 
     def _records(self, request: Request, params: Mapping[str, str]) -> Answer:
         return Answer(body=self._core.system(params["system"]).truth(request.first("object")))

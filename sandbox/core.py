@@ -69,6 +69,22 @@ class System(Protocol):
         """Go back to a snapshot."""
 
 
+class Life(Protocol):
+    """What moves the records of all systems on as time goes by."""
+
+    def advance(self, to: datetime) -> None:
+        """Let everything happen that happens until an instant, and set the clock to it."""
+
+    def summary(self) -> dict[str, Any]:
+        """Tell as JSON where it stands, and what clients of the systems are not told."""
+
+    def snapshot(self) -> object:
+        """Give what it has to remember besides the records in the systems."""
+
+    def restore(self, kept: object) -> None:
+        """Go back to a snapshot, after the systems have."""
+
+
 class Core:
     """Everything the stand-ins of one process share."""
 
@@ -85,8 +101,9 @@ class Core:
         self.log = RequestLog()
         self.seed = seed
         self.systems: dict[str, System] = {}
+        self.world: Life | None = None
         self.lock = threading.RLock()
-        self._kept: dict[str, tuple[datetime, Mapping[str, object]]] = {}
+        self._kept: dict[str, tuple[datetime, Mapping[str, object], object]] = {}
         self._kept_limit = kept_snapshots
         self._kept_count = 0
 
@@ -108,7 +125,8 @@ class Core:
             self._kept_count += 1
             name = f"snapshot-{self._kept_count}"
             states = {system.name: system.snapshot() for system in self.systems.values()}
-            self._kept[name] = (self.clock.now(), states)
+            life = self.world.snapshot() if self.world else None
+            self._kept[name] = (self.clock.now(), states, life)
             while len(self._kept) > self._kept_limit:
                 del self._kept[next(iter(self._kept))]
             return name
@@ -118,10 +136,12 @@ class Core:
         with self.lock:
             if name not in self._kept:
                 raise ControlError(f"no snapshot {name!r}")
-            now, states = self._kept[name]
+            now, states, life = self._kept[name]
             self.clock.set(now)
             for system_name, state in states.items():
                 self.systems[system_name].restore(state)
+            if self.world and life is not None:
+                self.world.restore(life)
 
 
 SwitchesT = TypeVar("SwitchesT")

@@ -20,12 +20,16 @@ from sandbox.control import PREFIX
 from sandbox.core import Core, System
 from sandbox.hubspot import HubSpot
 from sandbox.salesforce import Salesforce
+from sandbox.stripe import Stripe
+from sandbox.zendesk import Zendesk
 
 HOST = "127.0.0.1"
 
 SYSTEMS: Mapping[str, Callable[[Core], System]] = {
     "salesforce": Salesforce,
     "hubspot": HubSpot,
+    "zendesk": Zendesk,
+    "stripe": Stripe,
 }
 """Every stand-in by name. A new one is a class with the shape of `sandbox.core.System`, and a line here."""
 

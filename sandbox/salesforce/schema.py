@@ -264,6 +264,7 @@ def default_objects() -> dict[str, SObject]:
         _field("Stage__c", "Stage", "string", length=80),
         _field("ARR__c", "ARR", "currency", precision=18, scale=2),
         _field("Renewal_Date__c", "Renewal Date", "date"),
+        _field("Customer_Since__c", "Customer Since", "date"),
         _field("Term_Start__c", "Term Start", "date"),
         _field("External_Key__c", "External Key", "string", length=80, external_id=True),
         *_health_fields(),
