@@ -26,6 +26,8 @@ SLUMP_EVERY = 112
 """Each customer's life is cut into stretches of this many days; a slump fits into one of them."""
 SLUMP = 0.2
 LONGEST_SLUMP = 90
+FATE_COLUMNS = ("since", "leaves", "signs", "depth", "slump_phase")
+"""What has to be known of a customer, besides its number, to tell its strain."""
 
 _n = pl.col("n")
 

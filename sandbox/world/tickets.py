@@ -7,14 +7,16 @@ be solved and worse rated. Gives rows for the support stand-in, knowing how it n
 import polars as pl
 
 from sandbox.world.chance import Chance
-from sandbox.world.fates import is_customer, strain
-from sandbox.world.usage import WORKDAYS, weekday
+from sandbox.world.fates import FATE_COLUMNS, strain
+from sandbox.world.usage import chunks, in_days, worked
 
 LONGEST_LIFE_DAYS = 62
 """From opening to the last thing that happens: 40 to be solved, 3 to be rated, 4 to be closed, 12 to a touch."""
 FIRST_ID = 1000
 SLOTS = 2
 """How many tickets a customer can open in one day."""
+STRAIN_FACTOR = 3.5
+"""How many more tickets than usual a customer opens under the worst strain."""
 REQUESTERS = 3
 """How many people of a customer write tickets."""
 HOUR, DAY = 3600, 86400
@@ -31,7 +33,8 @@ def changed_tickets(
     `epoch_day` is the first day of all; ids count from it.
     """
     first = max(epoch_day, after // DAY - LONGEST_LIFE_DAYS)
-    opened = [_opened_on(chance, customers, day) for day in range(first, until // DAY + 1)]
+    runs = chunks(first, until // DAY, len(customers) * SLOTS)
+    opened = [_opened_in(chance, customers, days).collect() for days in runs]
     ids = FIRST_ID + ((_day - epoch_day) * SLOTS + _slot) * len(customers) + _n
     happened = [pl.when(pl.col(name) <= until).then(pl.col(name)) for name in TIMES]
     visible = [each for each, name in zip(happened, TIMES, strict=True) if name != "touched"]
@@ -52,22 +55,23 @@ def changed_tickets(
     )
 
 
-def _opened_on(chance: Chance, customers: pl.DataFrame, day: int) -> pl.DataFrame:
-    frames = []
-    for slot in range(SLOTS):
-        likely = (
-            pl.col("tickets_a_day") * (1 + 3.5 * pl.col("strain")) * (WORKDAYS[weekday(day)] * 7 / 5 / SLOTS)
-        )
-        frames.append(
-            customers.lazy()
-            .filter(is_customer(day))
-            # The most a strained customer would open; the strain is then worked out for few.
-            .filter(chance.uniform("opens", _n, day, slot) < pl.col("tickets_a_day") * 4.5)
-            .with_columns(strain=strain(chance, day))
-            .filter(chance.uniform("opens", _n, day, slot) < likely)
-            .select("n", "strain", day=pl.lit(day, pl.Int64), slot=pl.lit(slot, pl.Int64))
-        )
-    return pl.concat(pl.collect_all(frames))
+def _opened_in(chance: Chance, customers: pl.DataFrame, days: range) -> pl.LazyFrame:
+    rhythm = worked(_day) * (7 / 5 / SLOTS)
+
+    def opens(factor: pl.Expr | float) -> pl.Expr:
+        return chance.uniform("opens", _n, _day, _slot) < pl.col("tickets_a_day") * rhythm * factor
+
+    slots = pl.LazyFrame({"slot": range(SLOTS)}, schema={"slot": pl.Int64})
+    wanted = customers.select("n", "tickets_a_day", *FATE_COLUMNS)
+    return (
+        in_days(wanted, days)
+        .join(slots, how="cross")
+        # As many as would be opened under the worst strain; the strain is then worked out for few.
+        .filter(opens(1 + STRAIN_FACTOR))
+        .with_columns(strain=strain(chance, _day))
+        .filter(opens(1 + STRAIN_FACTOR * pl.col("strain")))
+        .select("n", "strain", "day", "slot")
+    )
 
 
 def _lives(chance: Chance, opened: pl.LazyFrame) -> pl.LazyFrame:

@@ -1,10 +1,10 @@
 """The usage warehouse: a SQLite file that other programs read while it is being written.
 
-Holds complete days only, each written in one transaction. Refuses to touch a file that is not its own.
+Holds complete days only, written in whole days. Refuses to touch a file that is not its own.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -48,19 +48,17 @@ class Warehouse:
             connection.executescript(SCHEMA)
             connection.executemany("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", accounts)
 
-    def hold(self, first: int, last: int, usage: Callable[[int], Rows]) -> None:
-        """Hold the days from first to last and no others: write what is missing, drop what is later."""
+    def drop_after(self, day: int) -> int | None:
+        """Forget the days after this one, and tell the last day there is."""
         with self._opened() as connection:
-            with connection:
-                connection.execute("DELETE FROM daily_usage WHERE day > ?", [_text(last)])
+            connection.execute("DELETE FROM daily_usage WHERE day > ?", [_text(day)])
             (latest,) = connection.execute("SELECT max(day) FROM daily_usage").fetchone()
-            begin = first if latest is None else (date.fromisoformat(latest) - EPOCH).days + 1
-            for day in range(begin, last + 1):
-                text = _text(day)
-                with connection:
-                    connection.executemany(
-                        "INSERT INTO daily_usage VALUES (?, ?, ?, ?, ?)", ((text, *row) for row in usage(day))
-                    )
+        return None if latest is None else (date.fromisoformat(latest) - EPOCH).days
+
+    def add(self, usage: Rows) -> None:
+        """Add whole days, all of them at once."""
+        with self._opened() as connection:
+            connection.executemany("INSERT INTO daily_usage VALUES (?, ?, ?, ?, ?)", usage)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

@@ -27,7 +27,7 @@ from sandbox.world.seeds import (
     zendesk_users,
 )
 from sandbox.world.tickets import changed_tickets
-from sandbox.world.usage import daily_usage
+from sandbox.world.usage import chunks, daily_usage
 from sandbox.world.warehouse import Warehouse
 
 HISTORY_DAYS = 126
@@ -186,12 +186,14 @@ class World:
             core.systems[system].seed(what, list(rows))
 
     def _fill_warehouse(self) -> None:
-        if self._warehouse:
-            last_complete = _day_number(self.at) - 1
-            self._warehouse.hold(self._first_day, last_complete, self._usage_rows)
-
-    def _usage_rows(self, day: int) -> Iterable[tuple[Any, ...]]:
-        return daily_usage(self.chance, self.customers, day, self._start_day).iter_rows()
+        if self._warehouse is None:
+            return
+        last_complete = _day_number(self.at) - 1
+        latest = self._warehouse.drop_after(last_complete)
+        begin = self._first_day if latest is None else latest + 1
+        for days in chunks(begin, last_complete, self.accounts):
+            usage = daily_usage(self.chance, self.customers, days, self._start_day)
+            self._warehouse.add(usage.iter_rows())
 
 
 def _seconds(instant: datetime) -> int:
