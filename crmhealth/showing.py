@@ -11,7 +11,7 @@ from crmhealth.config import CrmSettings
 from crmhealth.judging import Judgement
 from crmhealth.playbooks import Playbook
 from scoring.model import Band
-from sync.fields import RIDING, FieldMapping, instant_text, show
+from sync.fields import RIDING, FieldMapping, canonical, instant_text, show
 from sync.values import NewTask, Remembered, TaskChange, Transition, Value, Wanted
 
 # Which level of confidence a record shows decides about writing; every decimal would be a write a day.
@@ -81,7 +81,7 @@ def outputs_of(judgement: Judgement, account_id: str) -> dict[str, Value]:
     explanation = judgement.explanations[account_id]
     confidence = row["confidence"]
     return {
-        "score": _number(row["score"]),
+        "score": canonical("number", row["score"]),
         "band": str(row["band"]),
         "trend": judgement.trends.get(account_id, "new"),
         "reasons": explanation.short,
@@ -184,7 +184,3 @@ def _level(confidence: object) -> str:
     if confidence is None:
         return "none"
     return next(name for floor, name in CONFIDENCE_LEVELS if float(str(confidence)) >= floor)
-
-
-def _number(value: object) -> Value:
-    return None if value is None else float(str(value))

@@ -84,6 +84,8 @@ def gap(signal: Signal, row: Row) -> str | None:
             return f"{signal.label}: no data"
         case _:
             age = _float(row[f"{signal.id}.age_days"])
+            if age <= signal.effective_freshness.expire_after / DAY:
+                return f"{signal.label}: too little beside it"
             return f"{signal.label}: too old ({number(math.floor(age))} d)"
 
 

@@ -96,7 +96,8 @@ def _compare(
 ) -> RecordChange | Adoption | None:
     acknowledged: Values = known.acknowledged if known else {}
     observed: Values = (known.observed if known else None) or {}
-    if known is not None and known.fingerprint == item.fingerprint and set(item.values) <= set(acknowledged):
+    new = {name for name, value in item.values.items() if value is not None} - set(acknowledged)
+    if known is not None and known.fingerprint == item.fingerprint and not new:
         return None
     # What the CRM showed at the last reading is the truth where we have no acknowledged value, and where an
     # answer was lost: then it already shows what we want.
