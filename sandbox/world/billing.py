@@ -14,9 +14,10 @@ LONGEST_INVOICE_DAYS = 135
 """From creation to the last thing that happens to an invoice."""
 RETRY_DAYS = (3, 8, 15)
 """When a failed collection is tried again."""
+NEW_CARD_DAYS = 24
+"""When a customer who stays has found out that the card does not work."""
 GIVE_UP_DAYS = {"automatic": 30, "send": 120}
 SENT_DUE_DAYS = 30
-BILLING_FIELDS = ("n", "since", "signed_second", "term_days", "seats", "seat_price", "monthly", "segment")
 
 _n = pl.col("n")
 _signed = pl.col("since") * DAY + pl.col("signed_second")
@@ -134,6 +135,8 @@ def _fates(chance: Chance, begun: pl.LazyFrame) -> pl.LazyFrame:
         pl.when(at_retry < 0.45).then(RETRY_DAYS[0])
         .when(at_retry < 0.7).then(RETRY_DAYS[1])
         .when(at_retry < 0.85).then(RETRY_DAYS[2])
+        .when((_leaves < created + 60 * DAY).fill_null(False)).then(None)
+        .otherwise(NEW_CARD_DAYS)
     )  # fmt: skip
     late_days = pl.when(chance.uniform("paid at all", *bill) < 0.95 - 0.3 * strained).then(
         SENT_DUE_DAYS * DAY + days("late by", 3, 45)

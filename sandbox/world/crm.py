@@ -4,7 +4,7 @@ A renewal moves the term on; a new customer is live after its first months; a lo
 a few days after its contract has ended.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -93,10 +93,10 @@ def hubspot_owners(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def salesforce_accounts(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def salesforce_accounts(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Give customers with their states as accounts."""
-    return [
-        {
+    for row in rows:
+        yield {
             "Id": row["salesforce_id"],
             "Name": row["name"],
             "Website": f"https://www.{row['domain']}" if row["domain"] else None,
@@ -110,23 +110,19 @@ def salesforce_accounts(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
             "CreatedDate": moment(row["since"]),
             **_salesforce_state(row),
         }
-        for row in rows
-    ]
 
 
-def salesforce_changes(rows: Iterable[Mapping[str, Any]], day: int) -> list[dict[str, Any]]:
+def salesforce_changes(rows: Iterable[Mapping[str, Any]], day: int) -> Iterator[dict[str, Any]]:
     """Give changed states as changes of accounts, made in the morning of a day."""
     stamps = {"LastModifiedDate": moment(day), "SystemModstamp": moment(day)}
-    return [
-        {"Id": salesforce_id("001", row["n"]), **_salesforce_state(row), **stamps}
-        for row in rows
-    ]  # fmt: skip
+    for row in rows:
+        yield {"Id": salesforce_id("001", row["n"]), **_salesforce_state(row), **stamps}
 
 
-def hubspot_companies(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def hubspot_companies(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Give customers with their states as companies."""
-    return [
-        {
+    for row in rows:
+        yield {
             "id": _company_id(row["n"]),
             "name": row["name"],
             "domain": row["domain"] or None,
@@ -139,13 +135,12 @@ def hubspot_companies(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
             "createdate": moment(row["since"]).isoformat(),
             **_hubspot_state(row),
         }
-        for row in rows
-    ]
 
 
-def hubspot_changes(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def hubspot_changes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Give changed states as changes of companies."""
-    return [{"id": _company_id(row["n"]), **_hubspot_state(row)} for row in rows]
+    for row in rows:
+        yield {"id": _company_id(row["n"]), **_hubspot_state(row)}
 
 
 def moment(day: int) -> datetime:

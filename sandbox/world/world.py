@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from sandbox.world.warehouse import Warehouse
 
 HISTORY_DAYS = 126
 """How much life there is before the start: 18 weeks."""
+SEEDED_AT_ONCE = 5000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -183,7 +185,9 @@ class World:
     @staticmethod
     def _seed(core: Core, system: str, what: str, rows: Iterable[Mapping[str, Any]]) -> None:
         if system in core.systems:
-            core.systems[system].seed(what, list(rows))
+            waiting = iter(rows)
+            while some := list(islice(waiting, SEEDED_AT_ONCE)):
+                core.systems[system].seed(what, some)
 
     def _fill_warehouse(self) -> None:
         if self._warehouse is None:

@@ -12,7 +12,7 @@ from connectors import Since
 from connectors.zendesk import Zendesk as Connector
 from connectors.zendesk import ZendeskSettings
 from sandbox.server import Running
-from sandbox.zendesk import Switches
+from sandbox.zendesk.switches import Switches
 from scoring.errors import CredentialsError
 from tests.connectors.fakes import a_context, accounts_of, facts_of, pulled
 
@@ -173,9 +173,9 @@ def test_an_empty_page_need_not_be_the_last(zendesk: httpx.Client, running: Runn
 
 
 def test_what_is_wanted_beside_tickets_comes_with_them(zendesk: httpx.Client) -> None:
-    include = {"start_time": seconds(days=30), "include": "users,metric_sets"}
-    page = zendesk.get(EXPORT, params=include).json()
-    alone = zendesk.get(EXPORT, params={"start_time": seconds(days=30)}).json()
+    start = {"start_time": str(seconds(days=30))}
+    page = zendesk.get(EXPORT, params={**start, "include": "users,metric_sets"}).json()
+    alone = zendesk.get(EXPORT, params=start).json()
 
     by_id = {ticket["id"]: ticket for ticket in page["tickets"]}
     assert [user["email"] for user in page["users"]] == ["ada@acme.example"]
