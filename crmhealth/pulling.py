@@ -4,7 +4,7 @@ A page and its cursor are stored in one transaction. A source that fails, or who
 its last good facts and is said to be down, once when it goes and once when it is back.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,9 @@ class Puller:
 
     def pull(self, now: datetime) -> PullReport:
         """Read every CRM's account book and every source as of `now`."""
+        with self._database.reading() as connection:
+            before = stored_facts.readings(connection, now)
+        were_down = {reading.source for reading in before if reading.down}
         master_first = sorted(self._settings.crms, key=lambda item: not item.table.master)
         done = [self._pull_book(crm, now) for crm in master_first]
         for source in self._settings.sources:
@@ -90,6 +93,7 @@ class Puller:
                 if not self._stopped()
             ]
         self._match(now)
+        _announce(done, were_down)
         return PullReport(streams=tuple(done))
 
     # --- the account book ----------------------------------------------------------------------------
@@ -136,11 +140,6 @@ class Puller:
         self, source: str, stream: Stream, pages: Callable[[Since], Iterable[Page]], now: datetime
     ) -> StreamPull:
         with self._database.transaction() as connection:
-            was_down = any(
-                reading.down
-                for reading in stored_facts.readings(connection, now)
-                if (reading.source, reading.stream) == (source, stream.name)
-            )
             known = stored_facts.open_stream(
                 connection, source=source, name=stream.name, topic=stream.topic, mode=stream.mode
             )
@@ -156,16 +155,11 @@ class Puller:
             now=now,
         )
         try:
-            pulled = pulling.run(pages(Since(cursor=known.cursor, now=now)), self._stopped)
+            return pulling.run(pages(Since(cursor=known.cursor, now=now)), self._stopped)
         except StateError:
             raise
         except (CredentialsError, PayloadError, RejectedError, TransientError) as exc:
-            pulled = pulling.failed(str(exc), unreachable=not isinstance(exc, PayloadError))
-        if pulled.failure is not None and not was_down:
-            log.warning("source_went_down", source=source, stream=stream.name, reason=pulled.failure)
-        elif pulled.failure is None and was_down:
-            log.info("source_came_back", source=source, stream=stream.name)
-        return pulled
+            return pulling.failed(str(exc), unreachable=not isinstance(exc, PayloadError))
 
     # --- who is who ----------------------------------------------------------------------------------
 
@@ -287,6 +281,17 @@ class _StreamPulling:
             emptied=emptied,
             unreachable=unreachable,
         )
+
+
+def _announce(pulls: Sequence[StreamPull], were_down: Collection[str]) -> None:
+    """Log once when a system becomes unavailable and once when it is back, not at every pull."""
+    for source in dict.fromkeys(pull.source for pull in pulls):
+        failed = [pull for pull in pulls if pull.source == source and pull.failure is not None]
+        if failed and source not in were_down:
+            streams = [pull.stream for pull in failed]
+            log.warning("source_went_down", source=source, streams=streams, reason=failed[0].failure)
+        elif not failed and source in were_down:
+            log.info("source_came_back", source=source)
 
 
 def _pages(connector: Connector, stream: Stream, now: datetime) -> Callable[[Since], Iterable[Page]]:
