@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connectors.crm._base import BookRecord
-from crmhealth.config import ACCOUNT_FIELDS, CrmSettings
+from crmhealth.settings import ACCOUNT_FIELDS, CrmSettings
 from scoring.model import Account, Fact, JsonValue, SourceAccount
 from state import accounts as stored_accounts
 from state import facts as stored_facts

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from crmhealth.config import Settings
+    from crmhealth.settings import Settings
 
 
 def _exit(code: int, **_options: object) -> None:

@@ -3,16 +3,26 @@
 import getpass
 import json as standard_json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from crmhealth import cycle as cycles
 from crmhealth import doctor
-from crmhealth.config import Settings, json_schema
-from crmhealth.cycle import CycleReport
-from crmhealth.judging import Judgement, judge
+from crmhealth.judging import judge
 from crmhealth.render import Output
+from crmhealth.render import band as coloured
+from crmhealth.reports import (
+    SHOWN_ACCOUNTS,
+    calls_needed,
+    percent,
+    plan_document,
+    show_bands,
+    show_plan,
+    show_rejects,
+    show_report,
+)
+from crmhealth.schema import json_schema
+from crmhealth.settings import Settings
 from crmhealth.wiring import open_world, system_clock
 from state import accounts as stored_accounts
 from state import facts as stored_facts
@@ -20,9 +30,6 @@ from state import records as stored_records
 from state import runs as stored_runs
 from state import scores as stored_scores
 from state import tasks as stored_tasks
-from sync.values import OutcomeStatus, Plan
-
-SHOWN_ACCOUNTS = 10
 
 
 def check(settings: Settings, *, json: bool, offline: bool) -> int:
@@ -92,7 +99,7 @@ def score(settings: Settings, *, json: bool, as_of: datetime | None) -> int:
             }
         )
         return 0
-    _show_bands(output, judgement)
+    show_bands(output, judgement)
     output.table(
         "Lowest scores",
         ("account", "score", "band", "confidence", "why"),
@@ -101,7 +108,7 @@ def score(settings: Settings, *, json: bool, as_of: datetime | None) -> int:
                 judgement.accounts[str(row["account_id"])].name,
                 row["score"],
                 row["band"],
-                _percent(row["confidence"]),
+                percent(row["confidence"]),
                 judgement.explanations[str(row["account_id"])].short,
             )
             for row in rows[:SHOWN_ACCOUNTS]
@@ -121,10 +128,10 @@ def plan(settings: Settings, *, json: bool, as_of: datetime | None, details: boo
         calls = calls_needed(made, {crm.name: crm.batch_size for crm in world.crms})
     if json:
         output.document(
-            {"plan": plan_id, "as_of": made.as_of, "calls": calls, "findings": found, **_plan_document(made)}
+            {"plan": plan_id, "as_of": made.as_of, "calls": calls, "findings": found, **plan_document(made)}
         )
     else:
-        _show_plan(output, made, plan_id, calls, details=details)
+        show_plan(output, made, plan_id, calls, details=details)
         if found:
             output.findings(found, plan_id)
     return 3 if found else 0
@@ -138,7 +145,7 @@ def apply(settings: Settings, plan_id: int | None, *, json: bool) -> int:
     if isinstance(report, str):
         output.failure("plan", report, "`crmhealth status` shows the plans")
         return 3
-    _show_report(output, report)
+    show_report(output, report)
     return report.exit_code
 
 
@@ -163,7 +170,7 @@ def cycle(settings: Settings, *, json: bool, as_of: datetime | None) -> int:
     with output.progress() as progress, open_world(settings, progress=progress) as world:
         report = cycles.cycle(world, as_of or system_clock())
     assert report is not None  # without a slot no run is ever a repetition
-    _show_report(output, report)
+    show_report(output, report)
     return report.exit_code
 
 
@@ -232,7 +239,7 @@ def status(settings: Settings, *, json: bool) -> int:
         ("source", "outcome", "count"),
         [(c.source, c.outcome, c.count) for c in document["matching"]],
     )
-    _show_rejects(output, document["rejects"][:SHOWN_ACCOUNTS], len(document["rejects"]))
+    show_rejects(output, document["rejects"][:SHOWN_ACCOUNTS], len(document["rejects"]))
     return 0
 
 
@@ -246,7 +253,7 @@ def rejects(settings: Settings, *, json: bool) -> int:
     elif not found:
         output.line("Nothing is refused.")
     else:
-        _show_rejects(output, found, len(found))
+        show_rejects(output, found, len(found))
     return 1 if found else 0
 
 
@@ -295,7 +302,7 @@ def explain(settings: Settings, account: str, *, json: bool) -> int:
         output.line("No score: there is not enough data.")
     else:
         output.styled(
-            f"Score {published.score:g}, {_coloured(published.band)}, confidence {_percent(published.confidence)}"
+            f"Score {published.score:g}, {coloured(published.band)}, confidence {percent(published.confidence)}"
         )
         output.table(
             "Ledger",
@@ -315,19 +322,6 @@ def schema() -> int:
     """Print the JSON Schema of the configuration."""
     sys.stdout.write(standard_json.dumps(json_schema(), indent=2, default=str) + "\n")
     return 0
-
-
-def calls_needed(made: Plan, batch_sizes: dict[str, int]) -> dict[str, int]:
-    """Count the write calls a plan takes, by CRM."""
-    calls: dict[str, int] = {}
-    for name, size in batch_sizes.items():
-        fields = sum(1 for change in made.records if change.crm == name)
-        tasks = sum(1 for change in made.tasks if change.crm == name)
-        calls[name] = -(-fields // size) - (-tasks // size)
-    return calls
-
-
-# --- showing -----------------------------------------------------------------------------------------
 
 
 def _last_pull(connection: Any) -> datetime | None:
@@ -350,112 +344,3 @@ def _find_account(connection: Any, settings: Settings, wanted: str, as_of: datet
         if wanted in links:
             return links[wanted]
     return None
-
-
-def _show_bands(output: Output, judgement: Judgement) -> None:
-    counts: dict[str, int] = {}
-    for row in judgement.rows.values():
-        counts[str(row["band"])] = counts.get(str(row["band"]), 0) + 1
-    shown = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    output.line(
-        f"{len(judgement.rows)} accounts as of {judgement.as_of.isoformat(timespec='minutes')}: {shown}"
-    )
-
-
-def _show_plan(output: Output, made: Plan, plan_id: int, calls: dict[str, int], *, details: bool) -> None:
-    output.line(
-        f"Plan {plan_id} as of {made.as_of.isoformat(timespec='minutes')}, {made.scored} accounts scored"
-    )
-    if made.baseline:
-        output.line("First publication: a baseline; accounts that are already red get no task.")
-    by_crm: dict[str, int] = {}
-    for change in made.records:
-        by_crm[change.crm] = by_crm.get(change.crm, 0) + 1
-    for name, count in sorted(by_crm.items()):
-        output.line(f"  {name}: {count} records to write in {calls.get(name, 0)} calls")
-    output.line(f"  {len(made.tasks)} tasks to open, {len(made.transitions)} band changes")
-    if made.is_empty:
-        output.line("  nothing to write")
-    for task in made.tasks[: None if details else SHOWN_ACCOUNTS]:
-        output.line(f"  task: {task.task.subject} (due {task.task.due_on}): {task.reason}")
-    if details:
-        output.table(
-            "Fields",
-            ("crm", "account", "field", "before", "after"),
-            [
-                (record.crm, record.account_name, change.field, change.before, change.after)
-                for record in made.records
-                for change in record.changes
-            ],
-        )
-    elif made.records:
-        output.line("  every field, old and new: crmhealth plan --details")
-
-
-def _plan_document(made: Plan) -> dict[str, object]:
-    return {
-        "baseline": made.baseline,
-        "scored": made.scored,
-        "transitions": made.transitions,
-        "records": made.records,
-        "adoptions": made.adoptions,
-        "episodes": made.episodes,
-        "tasks": made.tasks,
-    }
-
-
-def _show_report(output: Output, report: CycleReport) -> None:
-    ended = {status.value: report.tally.ended[status] for status in OutcomeStatus}
-    if output.json:
-        output.document(
-            {
-                **report.summary(),
-                "exit_code": report.exit_code,
-                "outcome": report.outcome,
-                "as_of": report.as_of,
-                "plan": report.plan_id,
-                "findings": report.findings,
-                "streams": report.pull.streams if report.pull else [],
-            }
-        )
-        return
-    if report.plan is not None:
-        changes = report.plan.transitions
-        red = [t for t in changes if t.after.value == "red"]
-        kind = "baseline" if report.plan.baseline else "cycle"
-        output.line(
-            f"{kind} as of {report.as_of.isoformat(timespec='minutes')}: {report.plan.scored} accounts scored, "
-            f"{len(report.plan.records)} records to write, {len(red)} newly red"
-        )
-    for stream in report.pull.failed if report.pull else ():
-        output.line(f"  {stream.source}.{stream.stream} did not complete: {stream.failure}")
-    for name, reason in report.tally.unreachable.items():
-        output.line(f"  {name} could not be reached: {reason}")
-    if report.findings and not report.applied:
-        output.findings(report.findings, report.plan_id)
-        return
-    counts = ", ".join(f"{count} {name}" for name, count in ended.items() if count)
-    output.line(f"  {counts or 'nothing to write'}; {report.tally.tasks_opened} tasks opened")
-    if ended["rejected"] or ended["unknown"] or ended["deferred"]:
-        output.line("  crmhealth rejects lists what was not accepted, and why")
-
-
-def _show_rejects(output: Output, found: Sequence[stored_records.Rejection], total: int) -> None:
-    output.table(
-        f"Not accepted ({total})",
-        ("crm", "record", "what", "outcome", "code", "message", "since", "times"),
-        [
-            (r.crm, r.crm_id, r.subject, r.outcome, r.code, r.message, r.first_at.date(), r.times)
-            for r in found
-        ],
-    )
-
-
-def _percent(share: object) -> str:
-    return "–" if share is None else f"{float(str(share)):.0%}"
-
-
-def _coloured(band: str) -> str:
-    from crmhealth.render import band as coloured
-
-    return coloured(band)

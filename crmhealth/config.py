@@ -11,15 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
     TypeAdapter,
     ValidationError,
 )
@@ -28,158 +24,23 @@ import connectors
 from connectors import Resolve, Secret
 from crmhealth import validation
 from crmhealth.playbooks import Playbook, template_problems
+from crmhealth.settings import (
+    CRM_TYPES,
+    CrmSettings,
+    CrmTable,
+    Daemon,
+    Settings,
+    SourceSettings,
+    SourceTable,
+    state_url,
+)
 from scoring.definition import ScoringModel
 from scoring.errors import ConfigError, Problem
 from scoring.problems import problems as model_problems
-from sync.fields import OUTPUTS, FieldMapping
+from sync.fields import OUTPUTS
 from sync.guard import Limits
 
 Thing = TypeVar("Thing")
-
-CRM_TYPES = ("hubspot", "salesforce")
-ACCOUNT_FIELDS = ("name", "owner_id", "owner_active", "segment", "arr", "renewal_on", "created_on", "domain")
-"""The fields of an account that crmhealth itself understands; any other name is a signal of the admin's."""
-
-STRICT = ConfigDict(extra="forbid", frozen=True)
-
-
-def _known_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError) as exc:
-        raise ValueError("not a time zone; write one such as Europe/Berlin or UTC") from exc
-    return value
-
-
-def _as_mapping(value: object) -> object:
-    return {"output": value} if isinstance(value, str) else value
-
-
-def _state_url(value: str) -> str:
-    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise ValueError("write sqlite:///file.db or postgresql+psycopg://user@host/database")
-    return value
-
-
-class Daemon(BaseModel):
-    """When and where the daemon works."""
-
-    model_config = STRICT
-
-    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        default="UTC", description="business time zone: days, windows and due dates are counted in it"
-    )
-    state: str = Field(
-        default="sqlite:///crmhealth.db",
-        description="URL of the state database, or a reference to a secret that holds it",
-    )
-    cycle_at: tuple[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")], ...] = Field(
-        default=("06:30",), description="times of day at which `run` starts a cycle"
-    )
-    on_leave: Literal["clear", "freeze"] = Field(
-        default="freeze",
-        description="our fields of an account that leaves `where`: emptied once, or left alone",
-    )
-
-
-class Matching(BaseModel):
-    """How accounts of a source are told to be accounts of ours; see docs/matching.md for the order."""
-
-    model_config = STRICT
-
-    manual: Mapping[str, str] = Field(
-        default_factory=dict, description='source account = CRM id of the account, or "ignore"'
-    )
-    external_id: str = Field(
-        default="crm_id",
-        description="account field that the source's external id equals: crm_id, or a name from `read`",
-    )
-    source_id: str = Field(
-        default="", description="account field (a name from `read`) that holds the source's own id"
-    )
-    own_field: str = Field(
-        default="", description="of a second CRM: the name from its `read` that holds the external id"
-    )
-    domains: bool = Field(
-        default=True, description="match by e-mail or web domain where exactly one account has it"
-    )
-    ignore_domains: tuple[str, ...] = Field(
-        default=(), description="domains that say nothing about an account"
-    )
-
-
-class TaskFields(BaseModel):
-    """Where tasks keep the key that makes each of them unique."""
-
-    model_config = STRICT
-
-    key: str = Field(description="text field of tasks (Salesforce: on Activity) that holds the key")
-
-
-class CrmTable(BaseModel):
-    """The part of `[crm.<name>]` that is the same for every CRM."""
-
-    model_config = STRICT
-
-    type: Literal["hubspot", "salesforce"]
-    master: bool = Field(
-        default=False, description="account book, owners and tasks come from and go to this CRM"
-    )
-    read: Mapping[str, str] = Field(description="our name = CRM field")
-    write: Mapping[str, Annotated[FieldMapping, BeforeValidator(_as_mapping)]] = Field(
-        description="CRM field = our output"
-    )
-    task: TaskFields | None = Field(default=None, description="needed for the master")
-    match: Matching = Field(default_factory=Matching, description="for CRMs that are not the master")
-
-
-class SourceTable(BaseModel):
-    """The part of `[sources.<name>]` that is the same for every source."""
-
-    model_config = STRICT
-
-    type: str
-    match: Matching = Field(default_factory=Matching)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrmSettings:
-    """One CRM: what is common to all, and the settings of its own session."""
-
-    name: str
-    table: CrmTable
-    session: BaseModel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSettings:
-    """One source: how its accounts are matched, and the settings of its connector."""
-
-    name: str
-    type: str
-    match: Matching
-    connector: BaseModel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The whole configuration, checked."""
-
-    folder: Path
-    daemon: Daemon
-    crms: tuple[CrmSettings, ...]
-    sources: tuple[SourceSettings, ...]
-    model: ScoringModel
-    playbooks: tuple[Playbook, ...]
-    guard: Limits
-
-    @property
-    def master(self) -> CrmSettings:
-        return next(crm for crm in self.crms if crm.table.master)
-
-    @property
-    def timezone(self) -> ZoneInfo:
-        return ZoneInfo(self.daemon.timezone)
 
 
 @dataclass(slots=True)
@@ -272,48 +133,6 @@ def parse(raw: Mapping[str, Any], *, folder: Path, resolve: Resolve | None) -> S
     )
 
 
-def json_schema() -> dict[str, Any]:
-    """Give the JSON Schema of the file, for editors."""
-    crms = {name: _session_settings(name) for name in CRM_TYPES}
-    definitions: dict[str, Any] = {}
-
-    def schema_of(thing: Any) -> dict[str, Any]:
-        made = TypeAdapter(thing).json_schema(ref_template="#/$defs/{model}")
-        definitions.update(made.pop("$defs", {}))
-        return made
-
-    def merged(*parts: dict[str, Any]) -> dict[str, Any]:
-        properties: dict[str, Any] = {}
-        for part in parts:
-            properties |= part.get("properties", {})
-        return {"type": "object", "properties": properties, "additionalProperties": False}
-
-    crm_table = schema_of(CrmTable)
-    crm_variants = [merged(crm_table, schema_of(settings)) for settings in crms.values()]
-    source_variants = []
-    for name in connectors.available():
-        variant = merged(schema_of(SourceTable), schema_of(connectors.load(name).Settings))
-        variant["properties"]["type"] = {"const": name}
-        source_variants.append(variant)
-    properties = {
-        "daemon": schema_of(Daemon),
-        "crm": {"type": "object", "additionalProperties": {"anyOf": crm_variants}},
-        "sources": {"type": "object", "additionalProperties": {"anyOf": source_variants}},
-        "model": {"anyOf": [schema_of(ScoringModel), {"required": ["use"]}]},
-        "playbook": {"type": "array", "items": schema_of(Playbook)},
-        "guard": schema_of(Limits),
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "crmhealth configuration",
-        "type": "object",
-        "properties": properties,
-        "required": ["crm", "sources", "model"],
-        "additionalProperties": False,
-        "$defs": definitions,
-    }
-
-
 # --- the parts ---------------------------------------------------------------------------------------
 
 
@@ -347,7 +166,7 @@ def _with_state(daemon: Daemon, found: _Collector, resolve: Resolve | None) -> D
             "put the whole URL into the environment and write env:NAME",
         )
         return daemon
-    checked = found.parse("daemon.state", TypeAdapter(Annotated[str, AfterValidator(_state_url)]), state)
+    checked = found.parse("daemon.state", TypeAdapter(Annotated[str, AfterValidator(state_url)]), state)
     return daemon if checked is None else daemon.model_copy(update={"state": checked})
 
 
@@ -357,7 +176,7 @@ def _has_password(url: str) -> bool:
     return bool(urlsplit(url).password)
 
 
-def _session_settings(type_name: str) -> type[BaseModel]:
+def session_settings(type_name: str) -> type[BaseModel]:
     module = importlib.import_module(f"connectors.crm.{type_name}")
     settings: type[BaseModel] = module.Settings
     return settings
@@ -373,7 +192,7 @@ def _crms(tables: Mapping[str, Mapping[str, Any]], found: _Collector) -> Iterato
         session = None
         if type_name in CRM_TYPES:
             rest = {k: v for k, v in raw.items() if k not in common}
-            session = found.parse(key, TypeAdapter(_session_settings(type_name)), rest)
+            session = found.parse(key, TypeAdapter(session_settings(type_name)), rest)
         if table is not None:
             _check_mapping(key, table, found)
         if table is None or session is None:

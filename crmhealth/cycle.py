@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from connectors import Connector
 from connectors.crm._base import CrmSession
 from crmhealth import book, frames, showing
-from crmhealth.config import Settings
 from crmhealth.judging import Judgement, judge
 from crmhealth.pulling import Puller, PullReport
+from crmhealth.settings import Settings
 from scoring.errors import Finding
 from state import accounts as stored_accounts
 from state import runs

@@ -9,8 +9,8 @@ from typing import Any
 
 import structlog
 
-from crmhealth.config import Settings
 from crmhealth.cycle import World, cycle
+from crmhealth.settings import Settings
 from crmhealth.wiring import Stop, open_world, system_clock
 from scoring.errors import CrmhealthError, StateError
 

@@ -17,10 +17,11 @@ import httpx
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crmhealth import logs
-from crmhealth.config import Settings, load
+from crmhealth.config import load
 from crmhealth.cycle import CycleReport, cycle
 from crmhealth.render import Output
 from crmhealth.secrets import resolver
+from crmhealth.settings import Settings
 from crmhealth.wiring import Stop, open_world
 from sandbox.server import Running, make_core, run_in_thread
 from sandbox.world import Fate, World

@@ -8,8 +8,8 @@ from typing import Literal
 
 from connectors import Connector
 from connectors.crm._base import CrmField
-from crmhealth.config import CrmSettings
 from crmhealth.cycle import World
+from crmhealth.settings import CrmSettings
 from scoring.errors import CredentialsError, PayloadError, RejectedError, TransientError
 from sync.fields import OUTPUTS, FieldMapping
 

@@ -9,7 +9,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from crmhealth import book, frames
-from crmhealth.config import Settings
+from crmhealth.settings import Settings
 from scoring.explain import Explanation, explain
 from scoring.health import score
 from scoring.metrics import signals

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connectors.matching import MatchRules, match
-from crmhealth.config import Matching
+from crmhealth.settings import Matching
 from scoring.model import Account
 from state import accounts as stored_accounts
 from state.accounts import Match

@@ -14,8 +14,8 @@ import structlog
 from connectors import Connector, Page, Since, Stream
 from connectors.crm._base import BookRecord, CrmSession
 from crmhealth import book
-from crmhealth.config import CrmSettings, Settings
 from crmhealth.matching import match_source
+from crmhealth.settings import CrmSettings, Settings
 from scoring.errors import CredentialsError, PayloadError, RejectedError, StateError, TransientError
 from scoring.model import Account, Fact, SourceAccount
 from state import accounts as stored_accounts

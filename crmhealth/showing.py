@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from crmhealth import playbooks
-from crmhealth.config import CrmSettings
 from crmhealth.judging import Judgement
 from crmhealth.playbooks import Playbook
+from crmhealth.settings import CrmSettings
 from scoring.model import Band
 from sync.fields import RIDING, FieldMapping, canonical, instant_text, show
 from sync.values import NewTask, Remembered, TaskChange, Transition, Value, Wanted

@@ -11,8 +11,8 @@ from typing import Any
 import connectors
 from connectors import Connector, Context
 from connectors.crm._base import CrmSession
-from crmhealth.config import CrmSettings, Settings
 from crmhealth.cycle import World
+from crmhealth.settings import CrmSettings, Settings
 from state.database import Database
 from state.migrate import upgrade
 from sync.ports import Crm

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 import connectors
 from connectors.crm import hubspot, salesforce
 from crmhealth import config
+from crmhealth import settings as settings_module
 from crmhealth.cli import app
 from crmhealth.playbooks import Playbook
 from sync.guard import Limits
@@ -24,18 +25,18 @@ def test_the_example_configuration_loads_with_the_real_loader() -> None:
     settings = config.load(EXAMPLE, resolve=lambda reference: "sqlite:///nowhere.db")
 
     assert {source.type for source in settings.sources} == set(connectors.available())
-    assert {crm.table.type for crm in settings.crms} == set(config.CRM_TYPES)
+    assert {crm.table.type for crm in settings.crms} == set(settings_module.CRM_TYPES)
 
 
 @pytest.mark.parametrize(
     ("table", "settings"),
     [
-        ("daemon", config.Daemon),
-        ("crm.salesforce", config.CrmTable),
+        ("daemon", settings_module.Daemon),
+        ("crm.salesforce", settings_module.CrmTable),
         ("crm.salesforce", salesforce.Settings),
-        ("crm.hubspot", config.CrmTable),
+        ("crm.hubspot", settings_module.CrmTable),
         ("crm.hubspot", hubspot.Settings),
-        ("sources.warehouse.match", config.Matching),
+        ("sources.warehouse.match", settings_module.Matching),
         ("guard", Limits),
         ("playbook", Playbook),
     ],

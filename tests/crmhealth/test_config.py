@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from crmhealth import config
+from crmhealth import config, schema
 from crmhealth.cli import main
 from crmhealth.secrets import resolver
+from crmhealth.settings import Settings
 from scoring.errors import ConfigError
 
 GOOD = """
@@ -97,7 +98,7 @@ band_changes_percent = "many"
 ENVIRONMENT = {"ID": "id", "SECRET": "s3cret"}
 
 
-def load(tmp_path: Path, text: str) -> config.Settings:
+def load(tmp_path: Path, text: str) -> Settings:
     file = tmp_path / "crmhealth.toml"
     file.write_text(text)
     return config.load(file, resolve=resolver(ENVIRONMENT, tmp_path))
@@ -232,12 +233,12 @@ def test_every_ready_made_model_loads_by_name(tmp_path: Path) -> None:
 
 
 def test_the_json_schema_knows_every_table_and_connector() -> None:
-    schema = config.json_schema()
+    made = schema.json_schema()
 
-    assert set(schema["properties"]) == {"daemon", "crm", "sources", "model", "playbook", "guard"}
+    assert set(made["properties"]) == {"daemon", "crm", "sources", "model", "playbook", "guard"}
     kinds = [
         variant["properties"]["type"]
-        for variant in schema["properties"]["sources"]["additionalProperties"]["anyOf"]
+        for variant in made["properties"]["sources"]["additionalProperties"]["anyOf"]
     ]
     assert {"const": "files"} in kinds
-    json.dumps(schema)
+    json.dumps(made)

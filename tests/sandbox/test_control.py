@@ -5,8 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.accounts import plain_accounts
-from sandbox.server import Running, make_core
+from sandbox.server import Running
 from tests.sandbox.worlds import ACME, BORA
 
 
@@ -182,20 +181,3 @@ def test_a_mistake_at_the_controls_is_a_sentence(
 def test_an_unknown_control_is_not_found(control: httpx.Client) -> None:
     assert control.get("/nothing").status_code == 404
     assert control.delete("/snapshot").status_code == 405
-
-
-def test_plain_accounts_are_the_same_for_a_seed() -> None:
-    def made(seed: int) -> Any:
-        core = make_core(seed=seed)
-        core.clock.set(core.clock.now().replace(year=2026, month=5, day=4), frozen=True)
-        plain_accounts(core, 30, seed)
-        companies = core.systems["hubspot"].truth("companies")["records"]
-        accounts = core.systems["salesforce"].truth("Account")["records"]
-        assert [row["External_Key__c"] for row in accounts] == [
-            row["properties"]["external_key"] for row in companies
-        ]
-        return [(row["Name"], row["ARR__c"], row["Renewal_Date__c"]) for row in accounts]
-
-    assert made(1) == made(1)
-    assert made(1) != made(2)
-    assert len(made(1)) == 30

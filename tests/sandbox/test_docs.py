@@ -11,15 +11,23 @@ import pytest
 from sandbox.faults import ActionName
 from sandbox.hubspot.switches import Switches as HubSpotSwitches
 from sandbox.salesforce.switches import Switches as SalesforceSwitches
+from sandbox.stripe.switches import Switches as StripeSwitches
+from sandbox.zendesk.switches import Switches as ZendeskSwitches
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 
 
 @pytest.mark.parametrize(
-    "switches, title", [(SalesforceSwitches, "Salesforce"), (HubSpotSwitches, "HubSpot")]
+    "switches, title",
+    [
+        (SalesforceSwitches, "Salesforce"),
+        (HubSpotSwitches, "HubSpot"),
+        (ZendeskSwitches, "Zendesk"),
+        (StripeSwitches, "Stripe"),
+    ],
 )
 def test_every_switch_is_documented_with_its_default(
-    switches: type[SalesforceSwitches] | type[HubSpotSwitches], title: str
+    switches: type[SalesforceSwitches | HubSpotSwitches | ZendeskSwitches | StripeSwitches], title: str
 ) -> None:
     section = re.split(r"^##+ ", PAGE.partition(f"### {title}\n")[2], flags=re.MULTILINE)[0]
 

@@ -1,6 +1,9 @@
 """The usage warehouse: a file that others read while it grows."""
 
+import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+import sandbox
 from connectors.sql import Sql, SqlSettings
 from sandbox.core import ControlError
 from sandbox.server import make_core
@@ -120,6 +124,21 @@ def test_a_warehouse_is_begun_anew_by_another_world(path: Path, world: World) ->
     with closing(read_only(path)) as client:
         assert client.execute("SELECT count(*) FROM accounts").fetchone() == (10,)
         assert client.execute("SELECT max(day) FROM daily_usage").fetchone() == ("2026-04-26",)
+
+
+def test_started_alone_it_says_where_its_warehouse_is(path: Path) -> None:
+    command = [sys.executable, "-m", "sandbox", "--json", "--accounts", "12", "--now", "2026-05-04T08:00:00Z"]
+    with subprocess.Popen(
+        [*command, "--warehouse", str(path)], cwd=Path(sandbox.__file__).parents[1], stdout=subprocess.PIPE
+    ) as started:
+        assert started.stdout is not None
+        where = json.loads(started.stdout.readline())
+        started.terminate()
+        started.communicate(timeout=20)
+
+    assert where["warehouse"] == str(path)
+    with closing(read_only(path)) as client:
+        assert client.execute("SELECT count(*) FROM accounts").fetchone() == (12,)
 
 
 def test_the_sql_connector_reads_it(path: Path, world: World) -> None:
