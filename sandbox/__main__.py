@@ -48,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.warehouse:
         parser.error("--warehouse needs --accounts")
     listener = Listener(core, ports)
+    # Who reads where it listens may stop it at once, before uvicorn minds these signals itself; afterwards
+    # uvicorn raises them again, when there is nothing left to stop.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: listener.stop())
     running = listener.running
     where = {**running.urls, "control": running.control}
     if options.warehouse:
@@ -57,9 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         sys.stdout.writelines(f"{name:12}{url}\n" for name, url in where.items())
     sys.stdout.flush()
-    # uvicorn stops on these signals and then raises them again; by then there is nothing left to do.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
     listener.serve()
     return 0
 

@@ -11,6 +11,7 @@ class Switches:
     """Whom the API token belongs to."""
     api_token: str = "sandbox-token"
     oauth_token: str = "sandbox-oauth"
+    """An OAuth access token, accepted as a bearer."""
     admin: bool = True
     """False: the credentials are an agent's, and the export is forbidden (403)."""
     limits: bool = True
