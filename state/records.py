@@ -133,32 +133,47 @@ def acknowledge(
     connection: Connection, crm: str, acknowledgements: Iterable[Acknowledgement], now: datetime
 ) -> None:
     """Enter confirmed values into the ledger; refusals of these records are over."""
-    for item in acknowledgements:
-        row = connection.execute(
-            select(crm_record.c.acknowledged).where(
-                crm_record.c.crm == crm, crm_record.c.crm_id == item.crm_id
-            )
-        ).first()
-        if row is None:
-            connection.execute(
-                crm_record.insert().values(
-                    crm=crm,
-                    crm_id=item.crm_id,
-                    account_id=item.account_id,
-                    acknowledged="{}",
-                    before="{}",
-                    before_at=now,
-                )
-            )
-        merged = {**(orjson.loads(row.acknowledged) if row else {}), **item.values}
-        connection.execute(
-            update(crm_record)
-            .where(crm_record.c.crm == crm, crm_record.c.crm_id == item.crm_id)
-            .values(
-                acknowledged=_json(merged), fingerprint=item.fingerprint, acknowledged_at=now, observed=None
+    for chunk in chunks(acknowledgements, 500):
+        ids = [item.crm_id for item in chunk]
+        rows = connection.execute(
+            select(crm_record.c.crm_id, crm_record.c.acknowledged).where(
+                crm_record.c.crm == crm, crm_record.c.crm_id.in_(ids)
             )
         )
-        clear_rejection(connection, crm, item.crm_id, FIELDS)
+        stored = {row.crm_id: orjson.loads(row.acknowledged) for row in rows}
+        insert_rows(
+            connection,
+            crm_record,
+            ("crm", "crm_id", "account_id", "acknowledged", "before", "before_at"),
+            (
+                (crm, item.crm_id, item.account_id, "{}", "{}", to_microseconds(now))
+                for item in chunk
+                if item.crm_id not in stored
+            ),
+        )
+        connection.execute(
+            update(crm_record)
+            .where(crm_record.c.crm == crm, crm_record.c.crm_id == bindparam("key"))
+            .values(
+                acknowledged=bindparam("held"),
+                fingerprint=bindparam("made_from"),
+                acknowledged_at=now,
+                observed=None,
+            ),
+            [
+                {
+                    "key": item.crm_id,
+                    "held": _json({**stored.get(item.crm_id, {}), **item.values}),
+                    "made_from": item.fingerprint,
+                }
+                for item in chunk
+            ],
+        )
+        connection.execute(
+            delete(rejection).where(
+                rejection.c.crm == crm, rejection.c.subject == FIELDS, rejection.c.crm_id.in_(ids)
+            )
+        )
 
 
 def reject(
