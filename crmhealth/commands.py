@@ -301,8 +301,10 @@ def explain(settings: Settings, account: str, *, json: bool) -> int:
     if published is None or published.score is None:
         output.line("No score: there is not enough data.")
     else:
-        output.styled(
-            f"Score {published.score:g}, {coloured(published.band)}, confidence {percent(published.confidence)}"
+        output.line(
+            f"Score {published.score:g}, ",
+            coloured(published.band),
+            f", confidence {percent(published.confidence)}",
         )
         output.table(
             "Ledger",

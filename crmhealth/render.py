@@ -1,6 +1,11 @@
-"""What people see: text with rich, or one JSON document. Decides nothing."""
+"""What people see: text with rich, or one JSON document. Decides nothing.
+
+Names and messages come from other systems: they are never markup, and no control character of theirs reaches
+the terminal.
+"""
 
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +14,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from crmhealth.wiring import Silent
 from scoring.errors import Finding, Problem
@@ -29,13 +35,9 @@ class Output:
         sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
         sys.stdout.flush()
 
-    def line(self, text: str = "") -> None:
+    def line(self, *parts: str | Text) -> None:
         """Print a line of text; markup in it is not interpreted."""
-        self.console.print(text, markup=False)
-
-    def styled(self, text: str) -> None:
-        """Print a line with rich markup."""
-        self.console.print(text)
+        self.console.print(Text.assemble(*map(plain, parts)))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print a table; nothing where it has no rows."""
@@ -53,27 +55,23 @@ class Output:
         if self.json:
             self.document({"ok": False, "problems": problems})
             return
-        self.errors.print(
-            f"{len(problems)} problem(s) in the configuration; nothing was written:", markup=False
-        )
+        self.errors.print(plain(f"{len(problems)} problem(s) in the configuration; nothing was written:"))
         for problem in problems:
-            self.errors.print(f"  {problem.key}: {problem.message}; {problem.remedy}", markup=False)
+            self.errors.print(plain(f"  {problem.key}: {problem.message}; {problem.remedy}"))
 
     def findings(self, findings: Sequence[Finding], plan_id: int | None) -> None:
         """Print why the guard refused, and how to release it."""
-        self.console.print("The guard refused this plan; nothing was written:", markup=False)
+        self.line("The guard refused this plan; nothing was written:")
         for finding in findings:
-            self.console.print(f"  {finding.message} [{finding.setting}]", markup=False)
-        self.console.print(
-            f"If it is right: crmhealth approve {plan_id}, then crmhealth apply {plan_id}", markup=False
-        )
+            self.line(f"  {finding.message} [{finding.setting}]")
+        self.line(f"If it is right: crmhealth approve {plan_id}, then crmhealth apply {plan_id}")
 
     def failure(self, subject: str, message: str, remedy: str) -> None:
         """Print one error with its remedy."""
         if self.json:
             self.document({"ok": False, "error": {"subject": subject, "message": message, "remedy": remedy}})
             return
-        self.errors.print(f"{subject}: {message}; {remedy}", markup=False)
+        self.errors.print(plain(f"{subject}: {message}; {remedy}"))
 
     @contextmanager
     def progress(self) -> Iterator[Silent]:
@@ -83,7 +81,7 @@ class Output:
             return
         with Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed:.0f}"),
             console=self.errors,
@@ -107,15 +105,30 @@ class _Bar(Silent):
         self._bar.advance(self._task, count)
 
 
-def band(name: str) -> str:
-    """Give a band in its colour, as rich markup."""
-    return f"[{STYLES.get(name, 'white')}]{name}[/]"
+def band(name: str) -> Text:
+    """Give a band in its colour."""
+    return Text(name, style=STYLES.get(name, ""))
 
 
-def _cell(value: Any) -> str:
+def plain(text: str | Text) -> Text:
+    """Make text of what may come from anywhere: without control characters, but with its line breaks."""
+    if isinstance(text, Text):
+        return text
+    return Text("".join(char for char in text.expandtabs(1) if char == "\n" or not _steers(char)))
+
+
+def _steers(char: str) -> bool:
+    """Tell whether a terminal would act on a character instead of showing it."""
+    # Cc: escapes and the like. The others turn the direction of text around, so that it reads as another.
+    return (
+        unicodedata.category(char) == "Cc" or char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    )
+
+
+def _cell(value: Any) -> Text:
     if value is None:
-        return "–"
+        return Text("–")
     if isinstance(value, float):
-        return f"{value:g}"
+        return Text(f"{value:g}")
     text = str(value)
-    return band(text) if text in STYLES else text.replace("[", r"\[")
+    return band(text) if text in STYLES else plain(text)
