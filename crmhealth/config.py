@@ -7,11 +7,12 @@ whether a CRM has the fields is `check`'s business (`crmhealth.doctor`).
 
 import importlib
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -34,7 +35,7 @@ from crmhealth.settings import (
     SourceTable,
     state_url,
 )
-from scoring.definition import ScoringModel
+from scoring.definition import ScoringModel, toml_name
 from scoring.errors import ConfigError, Problem
 from scoring.problems import problems as model_problems
 from sync.fields import OUTPUTS
@@ -271,23 +272,38 @@ def ready_made() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-_UNITS: Mapping[str, Callable[[int], timedelta]] = {
-    "m": lambda n: timedelta(minutes=n),
-    "h": lambda n: timedelta(hours=n),
-    "d": lambda n: timedelta(days=n),
-    "w": lambda n: timedelta(weeks=n),
+_UNITS: Mapping[str, timedelta] = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
 }
 
 
-def durations(raw: Any) -> Any:
-    """Turn every text that is exactly a duration ("90m", "24h", "14d", "2w") into one, all the way down."""
-    if isinstance(raw, Mapping):
-        return {key: durations(value) for key, value in raw.items()}
-    if isinstance(raw, list):
-        return [durations(value) for value in raw]
-    if isinstance(raw, str) and raw[:-1].isdigit() and raw[-1:] in _UNITS:
-        return _UNITS[raw[-1]](int(raw[:-1]))
+def durations(raw: Any, shape: Any = ScoringModel) -> Any:
+    """Turn "90m", "24h", "14d" and "2w" into durations, wherever the shape has one and nowhere else."""
+    if shape is timedelta:
+        return _duration(raw) if isinstance(raw, str) else raw
+    if is_dataclass(shape) and isinstance(raw, Mapping):
+        hints = get_type_hints(shape)
+        shapes = {toml_name(item.name): hints[item.name] for item in fields(shape)}
+        return {key: durations(value, shapes.get(key)) for key, value in raw.items()}
+    if get_origin(shape) is tuple and isinstance(raw, list):
+        return [durations(value, get_args(shape)[0]) for value in raw]
+    if isinstance(shape, UnionType):
+        for choice in get_args(shape):
+            raw = durations(raw, choice)
     return raw
+
+
+def _duration(text: str) -> timedelta | str:
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdecimal() and unit in _UNITS):
+        return text
+    try:
+        return int(number) * _UNITS[unit]
+    except (OverflowError, ValueError):  # ValueError: Python refuses to read thousands of digits
+        return text
 
 
 def _account_fields(crms: Sequence[CrmSettings]) -> frozenset[str] | None:

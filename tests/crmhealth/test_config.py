@@ -1,6 +1,7 @@
 """The configuration: everything wrong with it at once, each with its key and what would be right."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +243,28 @@ def test_the_json_schema_knows_every_table_and_connector() -> None:
     ]
     assert {"const": "files"} in kinds
     json.dumps(made)
+
+
+def test_only_settings_that_are_durations_are_read_as_such() -> None:
+    raw = {
+        "version": "2w",
+        "signal": [{"label": "2w", "window": "14d", "where": {"severity": "30d", "window": "1d"}}],
+        "cap": [{"for": "36h", "reason": "90m"}],
+        "hysteresis": {"up_dwell": "90m"},
+    }
+
+    assert config.durations(raw) == {
+        "version": "2w",
+        "signal": [
+            {"label": "2w", "window": timedelta(days=14), "where": {"severity": "30d", "window": "1d"}}
+        ],
+        "cap": [{"for": timedelta(hours=36), "reason": "90m"}],
+        "hysteresis": {"up_dwell": timedelta(minutes=90)},
+    }
+
+
+@pytest.mark.parametrize("text", ["²d", "99999999999999d", "9" * 5000 + "d", "14"])
+def test_a_duration_that_cannot_be_one_is_a_problem(tmp_path: Path, text: str) -> None:
+    found = problems(tmp_path, GOOD.replace('label = "Users"', f'label = "Users"\nwindow = "{text}"'))
+
+    assert '"14d"' in found["model.signal[users].window"]
