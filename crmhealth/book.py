@@ -56,10 +56,9 @@ def shown(crm: CrmSettings, record: BookRecord) -> dict[str, Value]:
 def load(connection: Connection, master: CrmSettings, as_of: datetime) -> list[Account]:
     """Give the accounts of the master's book as they were known at `as_of`."""
     prefix = f"{master.name}:"
+    stored = stored_facts.records(connection, topic=TOPIC, as_of=as_of, streams={(master.name, STREAM)})
     return [
-        account(account_id, source_id.removeprefix(prefix), body)
-        for account_id, source_id, _, body in stored_facts.records(connection, topic=TOPIC, as_of=as_of)
-        if source_id.startswith(prefix)
+        account(account_id, source_id.removeprefix(prefix), body) for account_id, source_id, _, body in stored
     ]
 
 

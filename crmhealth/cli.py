@@ -1,7 +1,7 @@
 """Words to calls. Everything heavy is imported by the command that needs it, so that `--help` is quick.
 
 Exit codes: 0 all done; 1 finished with records rejected or deferred; 2 configuration wrong; 3 refused by the
-guard; 4 a source or CRM could not be reached; 5 state unusable.
+guard; 4 a source or CRM could not be reached; 5 state unusable; 70 a bug of ours.
 """
 
 import sys
@@ -41,6 +41,7 @@ class Exit(IntEnum):
     REFUSED = 3
     UNREACHABLE = 4
     STATE = 5
+    CRASH = 70
 
 
 ConfigFile = Annotated[
@@ -230,9 +231,12 @@ def _moment(text: str | None) -> datetime | None:
 
 def _guarded(json: bool, command: "Callable[[], int]") -> int:
     """Run a command; turn our errors into sentences that end with what to do, and exit codes."""
+    import structlog
+
     from crmhealth.logs import configure
     from crmhealth.render import Output
     from scoring import errors
+    from state.database import BusyError
 
     configure(sys.stderr)
     output = Output(json=json)
@@ -241,6 +245,9 @@ def _guarded(json: bool, command: "Callable[[], int]") -> int:
     except errors.ConfigError as exc:
         output.problems(exc.problems)
         return int(Exit.CONFIG)
+    except BusyError as exc:
+        output.failure("state", str(exc), "wait until it is done, or stop it")
+        return int(Exit.STATE)
     except errors.StateError as exc:
         output.failure("state", str(exc), "check [daemon] state, and that nobody else uses it")
         return int(Exit.STATE)
@@ -250,6 +257,12 @@ def _guarded(json: bool, command: "Callable[[], int]") -> int:
     except errors.CrmhealthError as exc:
         output.failure("unreachable", str(exc), "try again; `crmhealth check` says more")
         return int(Exit.UNREACHABLE)
+    except Exception as exc:
+        # A bug of ours still ends in one sentence, one document, and the traceback in the log.
+        log = structlog.get_logger()
+        log.exception("command_crashed")
+        output.failure("crash", f"{type(exc).__name__}: {exc}", "please report it, with the log")
+        return int(Exit.CRASH)
 
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ def check(settings: Settings, *, json: bool, offline: bool) -> int:
     if offline:
         results = [doctor.Result(subject="configuration", status="ok", detail="no problem found")]
     else:
-        with open_world(settings, writing=False) as world:
+        with open_world(settings, alone=None) as world:
             results = doctor.examine(world)
     if json:
         output.document({"ok": all(r.status == "ok" for r in results), "results": results})
@@ -74,8 +74,13 @@ def pull(settings: Settings, *, json: bool, as_of: datetime | None) -> int:
 def score(settings: Settings, *, json: bool, as_of: datetime | None) -> int:
     """Score from what is stored and show it; nothing is remembered."""
     output = Output(json=json)
-    with open_world(settings, writing=False) as world, world.database.reading() as connection:
-        judgement = judge(connection, settings, as_of=as_of or _last_pull(connection) or system_clock())
+    with open_world(settings, alone=None) as world, world.database.reading() as connection:
+        judgement = judge(
+            connection,
+            settings,
+            as_of=as_of or _last_pull(connection) or system_clock(),
+            streams=world.streams,
+        )
     rows = sorted(
         judgement.rows.values(), key=lambda row: (row["score"] is None, row["score"], row["account_id"])
     )
@@ -152,7 +157,7 @@ def apply(settings: Settings, plan_id: int | None, *, json: bool) -> int:
 def approve(settings: Settings, plan_id: int, *, json: bool) -> int:
     """Release a refused plan."""
     output = Output(json=json)
-    with open_world(settings) as world:
+    with open_world(settings, alone=None) as world:
         reason = cycles.approve(world, plan_id, by=getpass.getuser())
     if reason is not None:
         output.failure("plan", reason, "`crmhealth status` shows the plans")
@@ -184,7 +189,7 @@ def run(settings: Settings) -> int:
 def status(settings: Settings, *, json: bool) -> int:
     """Show where everything stands."""
     output = Output(json=json)
-    with open_world(settings, writing=False) as world, world.database.reading() as connection:
+    with open_world(settings, alone=None) as world, world.database.reading() as connection:
         document: dict[str, Any] = {
             "runs": stored_runs.latest(connection, 5),
             "last_scored_at": stored_scores.last_as_of(connection),
@@ -246,7 +251,7 @@ def status(settings: Settings, *, json: bool) -> int:
 def rejects(settings: Settings, *, json: bool) -> int:
     """List everything refused, deferred or unanswered."""
     output = Output(json=json)
-    with open_world(settings, writing=False) as world, world.database.reading() as connection:
+    with open_world(settings, alone=None) as world, world.database.reading() as connection:
         found = stored_records.rejections(connection)
     if json:
         output.document({"rejects": found})
@@ -260,7 +265,7 @@ def rejects(settings: Settings, *, json: bool) -> int:
 def explain(settings: Settings, account: str, *, json: bool) -> int:
     """Show the ledger of one account."""
     output = Output(json=json)
-    with open_world(settings, writing=False) as world, world.database.reading() as connection:
+    with open_world(settings, alone=None) as world, world.database.reading() as connection:
         as_of = stored_scores.last_as_of(connection)
         if as_of is None:
             output.failure("explain", "nothing has been scored yet", "run `crmhealth cycle` first")
@@ -271,7 +276,7 @@ def explain(settings: Settings, account: str, *, json: bool) -> int:
                 "explain", f"no account {account!r}", "give an account id, a CRM id or the exact name"
             )
             return 1
-        judgement = judge(connection, settings, as_of=as_of, only=account_id)
+        judgement = judge(connection, settings, as_of=as_of, streams=world.streams, only=account_id)
         published = stored_scores.current_of(connection, account_id)
         history = stored_scores.history_of(connection, account_id, 5)
         opened = stored_tasks.of_account(connection, account_id)

@@ -6,7 +6,7 @@ from the same past, so an outage that was refused leaves no trace when it is ove
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -17,22 +17,28 @@ from crmhealth import book, frames, showing
 from crmhealth.judging import Judgement, judge
 from crmhealth.pulling import Puller, PullReport
 from crmhealth.settings import Settings
-from scoring.errors import Finding
+from scoring.errors import ConfigError, Finding, Problem, StateError
+from scoring.model import Band
 from state import accounts as stored_accounts
 from state import runs
 from state import scores as stored_scores
 from state import tasks as stored_tasks
 from state.database import Database
+from state.facts import StreamName, TopicReading
+from state.migrate import installation_id
 from state.scores import StoredScore
 from sync import ledger, stored
-from sync.apply import Tally, apply_plan
+from sync.apply import Tally, TaskAttempt, apply_plan
 from sync.guard import EmptiedSource, findings
 from sync.ledger import Ledger
 from sync.plan import make_plan
 from sync.ports import Crm
-from sync.values import OutcomeStatus, Plan
+from sync.values import OutcomeStatus, Plan, TaskChange, Transition
 
 log = structlog.get_logger()
+
+CLOCK_TOLERANCE = timedelta(minutes=10)
+"""How far ahead of our clock a moment may lie; clocks of different machines differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +47,8 @@ class World:
 
     settings: Settings
     database: Database
+    streams: frozenset[StreamName]
+    """The streams that are configured, the books of the CRMs among them."""
     sessions: Mapping[str, CrmSession]
     sources: Mapping[str, Connector]
     crms: Sequence[Crm]
@@ -62,10 +70,14 @@ class CycleReport:
     findings: Sequence[Finding] = ()
     tally: Tally = field(default_factory=Tally)
     applied: bool = False
+    stopped: bool = False
+    """We were asked to stop before it was done."""
 
     @property
     def outcome(self) -> str:
         """Give the word under which the run is kept."""
+        if self.stopped:
+            return "interrupted"
         if self.findings and not self.applied:
             return "refused"
         return "done" if self.exit_code == 0 else "incomplete"
@@ -75,6 +87,8 @@ class CycleReport:
         """Give the exit code of design: 0 done, 1 some rejected or deferred, 3 refused, 4 unreachable."""
         if self.findings and not self.applied:
             return 3
+        if self.stopped:
+            return 1
         if self.tally.unreachable or (self.pull is not None and self.pull.failed):
             return 4
         left = (OutcomeStatus.REJECTED, OutcomeStatus.DEFERRED, OutcomeStatus.UNKNOWN)
@@ -94,7 +108,17 @@ class CycleReport:
 
 
 def pull(world: World, as_of: datetime) -> PullReport:
-    """Read every CRM's book and every source."""
+    """Read every CRM's book and every source. Raises ConfigError where that would rewrite history."""
+    with world.database.reading() as connection:
+        _check_moment(world, as_of, stored_scores.last_as_of(connection))
+        others = stored_accounts.masters(connection) - {world.settings.master.name}
+    if others:
+        problem = Problem(
+            key=f"crm.{world.settings.master.name}.master",
+            message=f"the accounts in this database were made from {', '.join(sorted(others))}",
+            remedy="begin with a new database ([daemon] state), or keep the master",
+        )
+        raise ConfigError([problem])
     puller = Puller(
         settings=world.settings,
         database=world.database,
@@ -106,51 +130,116 @@ def pull(world: World, as_of: datetime) -> PullReport:
     return puller.pull(as_of)
 
 
-def plan(
-    world: World, as_of: datetime, emptied: Sequence[EmptiedSource] = ()
-) -> tuple[Plan, list[StoredScore], list[Finding], Judgement]:
-    """Decide what would be written; nothing is remembered or written."""
+def _check_moment(world: World, as_of: datetime, last: datetime | None) -> None:
+    """Refuse to write as of a moment before the last one, or one that has not come. Raises ConfigError."""
+    if last is not None and as_of < last:
+        problem = Problem(
+            key="--as-of",
+            message=f"{as_of.isoformat()} lies before the last scoring, {last.isoformat()}",
+            remedy="look at the past with `crmhealth score --as-of`; if the clock was set back, wait",
+        )
+        raise ConfigError([problem])
+    if as_of > world.clock() + CLOCK_TOLERANCE:
+        problem = Problem(
+            key="--as-of",
+            message=f"{as_of.isoformat()} has not come yet",
+            remedy="name a moment that has passed",
+        )
+        raise ConfigError([problem])
+
+
+def plan(world: World, as_of: datetime) -> tuple[Plan, list[StoredScore], list[Finding], Judgement]:
+    """Decide what would be written; nothing is remembered or written. Raises ConfigError."""
     settings = world.settings
     world.progress("score")
     with world.database.reading() as connection:
-        judgement = judge(connection, settings, as_of=as_of)
+        _check_moment(world, as_of, stored_scores.last_as_of(connection))
+        judgement = judge(connection, settings, as_of=as_of, streams=world.streams)
         world.progress("plan")
         made = _plan_of(connection, world, judgement)
     rows = frames.stored_rows(judgement.scored, settings.model.version, as_of)
-    return made, rows, findings(made, settings.guard, emptied), judgement
+    return made, rows, findings(made, settings.guard, emptied(settings, judgement.readings)), judgement
+
+
+def emptied(settings: Settings, readings: Sequence[TopicReading]) -> list[EmptiedSource]:
+    """List the streams whose newest listing was not believed because it shrank."""
+    crms = {crm.name for crm in settings.crms}
+    return [
+        EmptiedSource(
+            setting=f"{'crm' if reading.source in crms else 'sources'}.{reading.source}",
+            source=reading.source,
+            stream=reading.stream,
+            before=reading.expected,
+            now=reading.delivered,
+        )
+        for reading in readings
+        if reading.expected is not None and reading.delivered is not None
+    ]
 
 
 def _plan_of(connection: Connection, world: World, judgement: Judgement) -> Plan:
     settings = world.settings
     links = book.links(connection, settings.crms)
     remembered = ledger.remembered(connection, [crm.name for crm in settings.crms])
-    scored_before = frozenset(row.account_id for row in stored_scores.current(connection))
+    scores = stored_scores.current(connection)
+    judged_before = frozenset(row.account_id for row in scores if row.memory.get("known_band") is not None)
     names = {account_id: account.name for account_id, account in judgement.accounts.items()}
     wanted = list(showing.wanted(judgement, settings.crms, links))
     if settings.daemon.on_leave == "clear":
-        wanted += showing.leavers(judgement, settings.crms, remembered)
+        wanted += showing.leavers(judgement, settings.crms, links, remembered)
     master_ids = {account_id: crm_id for crm_id, account_id in links[settings.master.name].items()}
+    compose = showing.task_composer(
+        judgement,
+        settings.master,
+        master_ids,
+        settings.playbooks,
+        settings.timezone,
+        installation_id(connection),
+    )
+    waiting = [_brought_up_to_date(item, judgement, compose) for item in ledger.waiting(connection, names)]
     return make_plan(
         as_of=judgement.as_of,
-        baseline=not scored_before,
+        baseline=not judged_before,
         scored=len(judgement.rows),
         wanted=wanted,
         remembered=remembered,
         riding=showing.riding_fields(settings.crms),
-        transitions=showing.transitions(judgement, scored_before),
+        transitions=showing.transitions(judgement, judged_before),
         open_episodes=stored_tasks.open_episodes(connection),
         last_episodes=stored_tasks.last_episodes(connection),
-        waiting_tasks=[item.change for item in ledger.waiting(connection, names)],
-        compose_task=showing.task_composer(
-            judgement, settings.master, master_ids, settings.playbooks, settings.timezone
-        ),
+        waiting_tasks=waiting,
+        compose_task=compose,
+        present=judgement.rows.keys(),
     )
+
+
+def _brought_up_to_date(
+    waiting: TaskAttempt,
+    judgement: Judgement,
+    compose: Callable[[Transition, int], TaskChange | None],
+) -> TaskChange:
+    """Write a task that nobody has been asked to open with today's owner, due date and words."""
+    change = waiting.change
+    if waiting.attempted_at is not None or change.account_id not in judgement.rows:
+        return change
+    turned = Transition(
+        account_id=change.account_id, account_name=change.account_name, before=None, after=Band.RED
+    )
+    anew = compose(turned, change.episode)
+    return anew if anew is not None and anew.task.key == change.task.key else change
 
 
 def store_plan(world: World, made: Plan, rows: Sequence[StoredScore], found: Sequence[Finding]) -> int:
     """Keep a plan as ready or refused."""
     with world.database.transaction() as connection:
-        return stored.store(connection, made, rows, found, now=world.clock())
+        return stored.store(
+            connection,
+            made,
+            rows,
+            found,
+            configuration=showing.configuration_digest(world.settings),
+            now=world.clock(),
+        )
 
 
 def apply(world: World, plan_id: int, made: Plan, rows: Sequence[StoredScore]) -> Tally:
@@ -179,20 +268,35 @@ def cycle(
     if run_id is None:
         return None
     report = CycleReport(as_of=as_of)
-    report.pull = pull(world, as_of)
-    if not world.stopped():
-        made, rows, found, _ = plan(world, as_of, report.pull.emptied)
-        report.plan, report.findings = made, found
-        report.plan_id = store_plan(world, made, rows, found)
-        if found:
-            log.warning("plan_refused", plan=report.plan_id, findings=[f.rule for f in found])
-        else:
-            report.tally = apply(world, report.plan_id, made, rows)
-            report.applied = True
+    try:
+        _pass(world, report)
+    except StateError:
+        raise
+    except BaseException as exc:
+        # Whatever it was, the run is on record as failed; who called says what becomes of it.
+        with world.database.transaction() as connection:
+            summary = {**report.summary(), "failure": f"{type(exc).__name__}: {exc}"}
+            runs.finish(connection, run_id, outcome="failed", summary=summary, now=world.clock())
+        raise
+    report.stopped = world.stopped()
     with world.database.transaction() as connection:
         runs.finish(connection, run_id, outcome=report.outcome, summary=report.summary(), now=world.clock())
     log.info("cycle_finished", outcome=report.outcome, scored=report.summary()["scored"])
     return report
+
+
+def _pass(world: World, report: CycleReport) -> None:
+    report.pull = pull(world, report.as_of)
+    if world.stopped():
+        return
+    made, rows, found, _ = plan(world, report.as_of)
+    report.plan, report.findings = made, found
+    report.plan_id = store_plan(world, made, rows, found)
+    if found:
+        log.warning("plan_refused", plan=report.plan_id, findings=[finding.rule for finding in found])
+        return
+    report.tally = apply(world, report.plan_id, made, rows)
+    report.applied = True
 
 
 def apply_stored(world: World, plan_id: int | None) -> CycleReport | str:
@@ -207,6 +311,8 @@ def apply_stored(world: World, plan_id: int | None) -> CycleReport | str:
             return f"plan {kept.plan_id} is {kept.status}; make a new one with `crmhealth plan`"
         if stored.is_stale(connection, kept):
             return f"plan {kept.plan_id} is stale: accounts have been scored since; make a new one"
+        if kept.configuration != showing.configuration_digest(world.settings):
+            return f"plan {kept.plan_id} is stale: the configuration has changed since; make a new one"
     made, rows = stored.restored(kept), stored.restored_scores(kept)
     tally = apply(world, kept.plan_id, made, rows)
     return CycleReport(as_of=kept.as_of, plan_id=kept.plan_id, plan=made, tally=tally, applied=True)
@@ -226,7 +332,7 @@ def approve(world: World, plan_id: int, by: str) -> str | None:
         now = world.clock()
         for finding in kept.findings:
             if finding.get("rule") == "emptied_source":
-                stored_facts.forget_counts(connection, str(finding["setting"]).removeprefix("sources."))
+                stored_facts.forget_counts(connection, str(finding["setting"]).partition(".")[2])
         runs.set_plan_status(connection, plan_id, "approved", now=now, by=by)
     return None
 

@@ -12,14 +12,15 @@ import structlog
 from crmhealth.cycle import World, cycle
 from crmhealth.settings import Settings
 from crmhealth.wiring import Stop, open_world, system_clock
-from scoring.errors import CrmhealthError, StateError
+from scoring.errors import ConfigError, StateError
+from state.database import BusyError
 
 log = structlog.get_logger()
 
 JOB = "cycle"
 # A laptop that slept or a host that was down runs the missed cycle when it is back, within this time.
 CATCH_UP = timedelta(hours=12)
-UNREACHABLE = 4
+BUSY_SECONDS = 5.0
 
 
 def serve(settings: Settings) -> int:
@@ -31,11 +32,11 @@ def serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.request())
     failed: list[StateError] = []
-    with open_world(settings, stop=stop) as world:
+    with open_world(settings, stop=stop, alone="daemon") as world:
 
         def job() -> None:
             try:
-                run_due(world, system_clock())
+                run_due(world, system_clock(), stop)
             except StateError as exc:
                 failed.append(exc)
                 stop.request()
@@ -64,20 +65,33 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def run_due(world: World, now: datetime) -> None:
-    """Run the newest slot that is due and has not been run; a failure of a system is for the next slot."""
+def run_due(world: World, now: datetime, stop: Stop) -> None:
+    """Run the newest slot that is due and has not been run; whatever goes wrong, the next slot comes.
+
+    Waits while a command of an admin (`apply`, `cycle`) is at work. Raises StateError.
+    """
     slot = due_slot(world.settings, now)
     if slot is None:
         return
-    try:
-        report = cycle(world, now, job=JOB, slot=slot)
-    except StateError:
-        raise
-    except CrmhealthError as exc:
-        log.error("cycle_failed", slot=slot, reason=str(exc))
-        return
-    if report is not None:
-        log.info("slot_finished", slot=slot, outcome=report.outcome)
+    while not stop.requested():
+        try:
+            with world.database.exclusive("work"):
+                report = cycle(world, now, job=JOB, slot=slot)
+        except BusyError:
+            stop.sleep(BUSY_SECONDS)
+        except StateError:
+            raise
+        except ConfigError as exc:
+            # Only a clock that was set back, or a new master: nothing that waiting a moment would mend.
+            log.error("cycle_refused", slot=slot, reasons=[problem.message for problem in exc.problems])
+            return
+        except Exception:  # the daemon outlives the surprise of one cycle
+            log.exception("cycle_failed", slot=slot)
+            return
+        else:
+            if report is not None:
+                log.info("slot_finished", slot=slot, outcome=report.outcome)
+            return
 
 
 def due_slot(settings: Settings, now: datetime) -> str | None:

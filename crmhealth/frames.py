@@ -1,6 +1,6 @@
 """Rows of state as the frames that scoring wants; their shapes are described in `scoring.frames`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from scoring.metrics import Facts, lookback, newest
 from scoring.model import TOPICS, Account, FieldType
 from state import facts as stored_facts
 from state import scores as stored_scores
-from state.facts import TopicReading
+from state.facts import StreamName, TopicReading
 from state.scores import StoredScore
 
 _TYPES: Mapping[FieldType, Any] = {
@@ -35,9 +35,11 @@ def facts(
 ) -> Facts:
     """Load everything the model looks at, as it was known at `as_of`.
 
-    `matched` gives, per source, the accounts of ours it knows.
+    `readings` are those of the streams that are configured; no other facts count. `matched` gives, per
+    source, the accounts of ours it knows.
     """
-    rows = stored_facts.numbers(connection, as_of=as_of, since=as_of - lookback(model))
+    names = {(reading.source, reading.stream) for reading in readings}
+    rows = stored_facts.numbers(connection, as_of=as_of, since=as_of - lookback(model), streams=names)
     numbers = pl.DataFrame(rows, schema=_raw(NUMBERS_SCHEMA), orient="row").cast(pl.Schema(NUMBERS_SCHEMA))
     streams = _streams(readings, numbers, master, as_of)
     # While a source is down its records are held as they were, whatever half a pull has brought since.
@@ -45,7 +47,7 @@ def facts(
     wanted = sorted(model.topics() & set(TOPICS))
     return Facts(
         numbers=numbers,
-        records={topic: _records(connection, topic, held.get(topic, as_of)) for topic in wanted},
+        records={topic: _records(connection, topic, held.get(topic, as_of), names) for topic in wanted},
         matched=_matched(readings, matched),
         streams=streams,
     )
@@ -120,13 +122,15 @@ def _series(values: Sequence[object]) -> pl.Series:
     return pl.Series([None if v is None else str(v) for v in values], dtype=pl.String)
 
 
-def _records(connection: Connection, topic: str, as_of: datetime) -> pl.DataFrame:
+def _records(
+    connection: Connection, topic: str, as_of: datetime, streams: Collection[StreamName]
+) -> pl.DataFrame:
     fields = TOPICS[topic]
     rows = [
         {"account_id": account_id, "source_id": source_id, "observed_at": observed_at}
         | {name: body.get(name) for name in fields}
         for account_id, source_id, observed_at, body in stored_facts.records(
-            connection, topic=topic, as_of=as_of
+            connection, topic=topic, as_of=as_of, streams=streams
         )
     ]
     schema: dict[str, Any] = {"account_id": pl.String, "source_id": pl.String, "observed_at": INSTANT} | {
@@ -156,18 +160,21 @@ def _matched(
 def _streams(
     readings: Sequence[TopicReading], numbers: pl.DataFrame, master: str, as_of: datetime
 ) -> pl.DataFrame:
-    """Say per topic how current it is: as old as the oldest of its streams, down if one of them is."""
-    topics: dict[str, tuple[datetime | None, bool]] = {}
+    """Say per topic how current it is: as old as the oldest of its streams, down if one of them is.
+
+    A stream that has never delivered says nothing about a topic that another one delivers.
+    """
+    by_topic: dict[str, list[TopicReading]] = {}
     for reading in readings:
-        if reading.topic == "accounts" and reading.source != master:
-            continue
-        topic = "account" if reading.topic == "accounts" else reading.topic
-        if not topic:
-            continue
-        complete_at, down = topics.get(topic, (as_of, False))
-        if complete_at is not None:
-            complete_at = min(complete_at, reading.complete_at) if reading.complete_at else None
-        topics[topic] = (complete_at, down or reading.down)
+        if reading.topic == "accounts" and reading.source == master:
+            by_topic.setdefault("account", []).append(reading)
+        elif reading.topic not in ("", "accounts"):
+            by_topic.setdefault(reading.topic, []).append(reading)
+    topics: dict[str, tuple[datetime | None, bool]] = {}
+    for topic, all_of_it in by_topic.items():
+        heard = [(reading.complete_at, reading.down) for reading in all_of_it if reading.complete_at]
+        oldest = min((at for at, _ in heard), default=None)
+        topics[topic] = (oldest, any(down for _, down in heard) if heard else all_of_it[0].down)
     frame = pl.DataFrame(
         [{"topic": topic, "complete_at": at, "down": down} for topic, (at, down) in sorted(topics.items())],
         schema={name: kind for name, kind in STREAMS_SCHEMA.items() if name != "newest_at"},

@@ -1,6 +1,6 @@
 """Score: from facts in state to what every record should show. Reads state, writes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,7 +17,7 @@ from scoring.model import Account, Band
 from scoring.trend import trend
 from state import accounts as stored_accounts
 from state import facts as stored_facts
-from state.facts import TopicReading
+from state.facts import StreamName, TopicReading
 
 TREND_BACK = timedelta(days=30)
 TREND_TOLERANCE = timedelta(days=3)
@@ -46,15 +46,27 @@ class Judgement:
 
 
 def judge(
-    connection: Connection, settings: Settings, *, as_of: datetime, only: str | None = None
+    connection: Connection,
+    settings: Settings,
+    *,
+    as_of: datetime,
+    streams: Collection[StreamName],
+    only: str | None = None,
 ) -> Judgement:
-    """Score every account of the book as of an instant; `only` scores one account, to the same result."""
+    """Score every account of the book as of an instant; `only` scores one account, to the same result.
+
+    `streams` are those that are configured; what others once delivered does not count.
+    """
     accounts = {
         account.account_id: account
         for account in book.load(connection, settings.master, as_of)
         if only is None or account.account_id == only
     }
-    readings = stored_facts.readings(connection, as_of)
+    readings = [
+        reading
+        for reading in stored_facts.readings(connection, as_of)
+        if (reading.source, reading.stream) in streams
+    ]
     matched = {
         source.name: sorted(set(stored_accounts.links(connection, source.name).values()))
         for source in settings.sources

@@ -23,7 +23,7 @@ from state import facts as stored_facts
 from state import records as stored_records
 from state.database import Database
 from state.records import Reading
-from sync.guard import EmptiedSource, collapsed
+from sync.guard import collapsed
 
 log = structlog.get_logger()
 
@@ -39,7 +39,6 @@ class StreamPull:
     facts: int
     changed: int
     failure: str | None = None
-    emptied: EmptiedSource | None = None
     unreachable: bool = False
 
 
@@ -52,10 +51,6 @@ class PullReport:
     @property
     def failed(self) -> tuple[StreamPull, ...]:
         return tuple(stream for stream in self.streams if stream.failure is not None)
-
-    @property
-    def emptied(self) -> tuple[EmptiedSource, ...]:
-        return tuple(stream.emptied for stream in self.streams if stream.emptied is not None)
 
 
 class Puller:
@@ -160,6 +155,9 @@ class Puller:
             raise
         except (CredentialsError, PayloadError, RejectedError, TransientError) as exc:
             return pulling.failed(str(exc), unreachable=not isinstance(exc, PayloadError))
+        except Exception as exc:  # one source's surprise must not cost the others their pull
+            log.exception("pull_crashed", source=source, stream=stream.name)
+            return pulling.failed(f"unexpected {type(exc).__name__}; the log has the details")
 
     # --- who is who ----------------------------------------------------------------------------------
 
@@ -245,14 +243,17 @@ class _StreamPulling:
                 and not page.unchanged
                 and collapsed(self.last_count, delivered)
             ):
-                emptied = EmptiedSource(
-                    source=self.source, stream=self.stream.name, before=self.last_count or 0, now=delivered
-                )
                 reason = f"delivered {delivered} records, {self.last_count} the time before"
                 stored_facts.fail_pull(
-                    connection, stream_id=self.stream_id, pull_id=self.pull_id, failure=reason, now=self.now
+                    connection,
+                    stream_id=self.stream_id,
+                    pull_id=self.pull_id,
+                    failure=reason,
+                    now=self.now,
+                    expected=self.last_count,
+                    delivered=delivered,
                 )
-                return self._report(failure=reason, emptied=emptied)
+                return self._report(failure=reason)
             self.changed += stored_facts.complete_pull(
                 connection,
                 stream_id=self.stream_id,
@@ -269,7 +270,6 @@ class _StreamPulling:
         self,
         *,
         failure: str | None = None,
-        emptied: EmptiedSource | None = None,
         unreachable: bool = False,
     ) -> StreamPull:
         return StreamPull(
@@ -278,7 +278,6 @@ class _StreamPulling:
             facts=self.facts,
             changed=self.changed,
             failure=failure,
-            emptied=emptied,
             unreachable=unreachable,
         )
 

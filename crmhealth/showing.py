@@ -1,6 +1,6 @@
 """From a judgement to what every CRM record should show, and to the task for an account that turned red."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
@@ -9,14 +9,14 @@ import orjson
 from crmhealth import playbooks
 from crmhealth.judging import Judgement
 from crmhealth.playbooks import Playbook
-from crmhealth.settings import CrmSettings
+from crmhealth.settings import CrmSettings, Settings
+from scoring.definition import model_hash
 from scoring.model import Band
 from sync.fields import RIDING, FieldMapping, canonical, instant_text, show
-from sync.values import NewTask, Remembered, TaskChange, Transition, Value, Wanted
+from sync.values import LEFT, NewTask, Remembered, TaskChange, Transition, Value, Wanted
 
 # Which level of confidence a record shows decides about writing; every decimal would be a write a day.
 CONFIDENCE_LEVELS = ((0.8, "high"), (0.5, "medium"), (0.0, "low"))
-LEFT = "left"
 SUBJECT_LENGTH = 200
 
 
@@ -54,25 +54,31 @@ def wanted(
 
 
 def leavers(
-    judgement: Judgement, crms: Sequence[CrmSettings], remembered: Mapping[tuple[str, str], Remembered]
+    judgement: Judgement,
+    crms: Sequence[CrmSettings],
+    links: Mapping[str, Mapping[str, str]],
+    remembered: Mapping[tuple[str, str], Remembered],
 ) -> Iterator[Wanted]:
-    """Say that records of accounts that left the book should show nothing of ours."""
+    """Say that records of accounts that left the book should show nothing of ours.
+
+    A record that is linked to an account that is still there is none of them, whoever it belonged to before.
+    """
     for crm in crms:
+        linked = links[crm.name]
         for (name, crm_id), record in remembered.items():
-            if (
-                name == crm.name
-                and record.account_id not in judgement.rows
-                and record.fingerprint is not None
-            ):
-                yield Wanted(
-                    account_id=record.account_id,
-                    account_name=record.account_id,
-                    crm=crm.name,
-                    crm_id=crm_id,
-                    values=dict.fromkeys(crm.table.write),
-                    fingerprint=LEFT,
-                    reason="no longer among the accounts that are scored",
-                )
+            if name != crm.name or not any(value is not None for value in record.acknowledged.values()):
+                continue
+            if linked.get(crm_id) in judgement.rows:
+                continue
+            yield Wanted(
+                account_id=record.account_id,
+                account_name=record.account_id,
+                crm=crm.name,
+                crm_id=crm_id,
+                values=dict.fromkeys(crm.table.write),
+                fingerprint=LEFT,
+                reason="no longer among the accounts that are scored",
+            )
 
 
 def outputs_of(judgement: Judgement, account_id: str) -> dict[str, Value]:
@@ -98,11 +104,15 @@ def riding_fields(crms: Sequence[CrmSettings]) -> frozenset[str]:
     )
 
 
-def transitions(judgement: Judgement, scored_before: frozenset[str]) -> list[Transition]:
-    """List the accounts whose confirmed band changed, and those scored for the first time."""
+def transitions(judgement: Judgement, judged_before: Collection[str]) -> list[Transition]:
+    """List the accounts whose confirmed band changed, and those that are judged for the first time.
+
+    `judged_before` are the accounts that ever had a band other than unknown: without one there was nothing
+    to fall from.
+    """
     moved: list[Transition] = []
     for account_id, row in judgement.rows.items():
-        first = account_id not in scored_before
+        first = account_id not in judged_before
         before = row["entered_from"]
         if not first and before is None:
             continue
@@ -124,6 +134,7 @@ def task_composer(
     crm_ids: Mapping[str, str],
     books: Sequence[Playbook],
     timezone: ZoneInfo,
+    installation: str,
 ) -> Callable[[Transition, int], TaskChange | None]:
     """Give the function that writes the task for an account that entered red; `crm_ids` is by account_id."""
 
@@ -153,7 +164,7 @@ def task_composer(
         owner = account.owner_id if account.owner_active else ""
         return TaskChange(
             task=NewTask(
-                key=task_key(transition.account_id, playbook.id, episode),
+                key=task_key(installation, transition.account_id, playbook.id, episode),
                 crm_id=crm_id,
                 subject=playbooks.render(playbook.subject, values)[:SUBJECT_LENGTH],
                 body=playbooks.render(playbook.body, values),
@@ -171,9 +182,14 @@ def task_composer(
     return compose
 
 
-def task_key(account_id: str, playbook: str, episode: int, step: int = 1, round_number: int = 1) -> str:
-    """Name a task for ever: (account, playbook, episode, step, round)."""
-    return f"{account_id}:{playbook}:{episode}:{step}:{round_number}"
+def task_key(
+    installation: str, account_id: str, playbook: str, episode: int, step: int = 1, round_number: int = 1
+) -> str:
+    """Name a task for ever: (account, playbook, episode, step, round), and the database that counts episodes.
+
+    Without the last, a database that was lost and begun anew would take tasks of its predecessor for its own.
+    """
+    return f"{installation}:{account_id}:{playbook}:{episode}:{step}:{round_number}"
 
 
 def _digest(mapping: Mapping[str, FieldMapping]) -> str:
@@ -184,3 +200,13 @@ def _level(confidence: object) -> str:
     if confidence is None:
         return "none"
     return next(name for floor, name in CONFIDENCE_LEVELS if float(str(confidence)) >= floor)
+
+
+def configuration_digest(settings: Settings) -> str:
+    """Identify everything in the configuration that a plan depends on: CRMs and mappings, model, playbooks."""
+    parts = (
+        [(crm.name, crm.table.model_dump(mode="json")) for crm in settings.crms],
+        model_hash(settings.model),
+        settings.playbooks,
+    )
+    return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()

@@ -11,6 +11,7 @@ from typing import Any
 import connectors
 from connectors import Connector, Context
 from connectors.crm._base import CrmSession
+from crmhealth import book
 from crmhealth.cycle import World
 from crmhealth.settings import CrmSettings, Settings
 from state.database import Database
@@ -60,11 +61,11 @@ def open_world(
     stop: Stop | None = None,
     progress: Silent | None = None,
     clock: Callable[[], datetime] = system_clock,
-    writing: bool = True,
+    alone: str | None = "work",
 ) -> Iterator[World]:
-    """Build everything a pass works with; with `writing`, alone among all crmhealth processes.
+    """Build everything a pass works with, holding the lock `alone` on the database (None: no lock).
 
-    Raises StateError.
+    Raises StateError, BusyError where another process holds that lock.
     """
     stop = stop or Stop()
     progress = progress or Silent()
@@ -72,8 +73,8 @@ def open_world(
     with ExitStack() as stack:
         database = open_database(settings)
         stack.callback(database.close)
-        if writing:
-            stack.enter_context(database.exclusive())
+        if alone is not None:
+            stack.enter_context(database.exclusive(alone))
         upgrade(database)
         sessions = {crm.name: make_session(crm, settings, stop, jitter) for crm in settings.crms}
         for session in sessions.values():
@@ -88,6 +89,10 @@ def open_world(
         yield World(
             settings=settings,
             database=database,
+            streams=frozenset(
+                [(crm.name, book.STREAM) for crm in settings.crms]
+                + [(name, stream.name) for name, source in sources.items() for stream in source.streams()]
+            ),
             sessions=sessions,
             sources=sources,
             crms=[make_gateway(crm, sessions, stop, jitter) for crm in settings.crms],

@@ -119,6 +119,14 @@ def link_master(connection: Connection, crm: str, crm_ids: Sequence[str], now: d
     )
 
 
+def masters(connection: Connection) -> set[str]:
+    """Name the CRMs whose records accounts were made from."""
+    rows = connection.execute(
+        select(source_account.c.source).where(source_account.c.method == MASTER).distinct()
+    )
+    return {row.source for row in rows}
+
+
 def match_counts(connection: Connection) -> list[MatchCount]:
     """Count matched, unmatched, ambiguous and ignored accounts of every source."""
     rows = connection.execute(

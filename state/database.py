@@ -17,7 +17,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from scoring.errors import StateError
 
 BUSY_TIMEOUT_MS = 15_000
-ADVISORY_LOCK = 0x63726D68  # "crmh": the number under which PostgreSQL knows our lock
+LOCKS = {"work": 0x63726D68, "daemon": 0x63726D69}
+"""What a process may hold alone, and the number under which PostgreSQL knows it ("crmh" and the next)."""
+
+
+class BusyError(StateError):
+    """Another crmhealth process is at work on this database; it will be free when that one is done."""
 
 
 class Database:
@@ -46,26 +51,25 @@ class Database:
             connection.rollback()
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the database alone among all crmhealth processes that write; the lock dies with the process.
+    def exclusive(self, what: str = "work") -> Iterator[None]:
+        """Hold one of `LOCKS` alone among all crmhealth processes; it ends with the process, however that dies.
 
-        Raises StateError when another process holds it.
+        Raises BusyError when another process holds it.
         """
         if self.is_sqlite:
-            with _file_lock(f"{self.url.database}.lock"):
+            suffix = "lock" if what == "work" else f"{what}.lock"
+            with _file_lock(f"{self.url.database}.{suffix}"):
                 yield
             return
         with self._translated(), self.engine.connect() as connection:
-            locked = connection.scalar(text("SELECT pg_try_advisory_lock(:n)"), {"n": ADVISORY_LOCK})
+            locked = connection.scalar(text("SELECT pg_try_advisory_lock(:n)"), {"n": LOCKS[what]})
             connection.commit()
             if not locked:
-                raise StateError(
-                    "another crmhealth is at work on this database; stop it, or wait until it is done"
-                )
+                raise BusyError("another crmhealth is at work on this database")
             try:
                 yield
             finally:
-                connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": ADVISORY_LOCK})
+                connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": LOCKS[what]})
                 connection.commit()
 
     def close(self) -> None:
@@ -114,15 +118,17 @@ def _engine(url: str) -> Engine:
 
 @contextmanager
 def _file_lock(path: str) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as exc:
+        raise StateError(f"the lock {path} cannot be opened: {exc.strerror}") from exc
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             holder = os.read(descriptor, 20).decode(errors="replace").strip()
-            raise StateError(
-                f"another crmhealth (process {holder or 'unknown'}) is at work on this database; "
-                "stop it, or wait until it is done"
+            raise BusyError(
+                f"another crmhealth (process {holder or 'unknown'}) is at work on this database"
             ) from exc
         os.truncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())

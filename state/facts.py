@@ -5,9 +5,10 @@ the pull completes, in one transaction: a pull that breaks off replaces nothing.
 the stored one, or equal to it, is ignored.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import orjson
 from sqlalchemy import Connection, delete, func, insert, select, text, update
@@ -16,6 +17,9 @@ from scoring.errors import StateError
 from scoring.model import Fact, SourceAccount
 from state._bulk import insert_rows
 from state.tables import fact, from_microseconds, pull, source_account, staged, stream, to_microseconds
+
+StreamName: TypeAlias = tuple[str, str]
+"""(source, stream) as configured."""
 
 FACT_COLUMNS = tuple(column.name for column in fact.columns)
 
@@ -41,6 +45,10 @@ class TopicReading:
     down: bool
     """The newest pull did not complete."""
     failure: str | None
+    expected: int | None = None
+    """Of a newest listing that was not believed because it shrank: how much the one before had …"""
+    delivered: int | None = None
+    """… and how much this one had."""
 
 
 def open_stream(connection: Connection, *, source: str, name: str, topic: str, mode: str) -> StreamState:
@@ -161,13 +169,28 @@ def complete_pull(
     return changed
 
 
-def fail_pull(connection: Connection, *, stream_id: int, pull_id: int, failure: str, now: datetime) -> None:
+def fail_pull(
+    connection: Connection,
+    *,
+    stream_id: int,
+    pull_id: int,
+    failure: str,
+    now: datetime,
+    expected: int | None = None,
+    delivered: int | None = None,
+) -> None:
     """Record that a pull did not complete; what it had staged is dropped, what counted before stays."""
     connection.execute(delete(staged).where(staged.c.stream_id == stream_id))
     connection.execute(
         update(pull)
         .where(pull.c.pull_id == pull_id)
-        .values(outcome="failed", finished_at=now, failure=failure[:2000])
+        .values(
+            outcome="failed",
+            finished_at=now,
+            failure=failure[:2000],
+            expected=expected,
+            delivered=delivered,
+        )
     )
 
 
@@ -198,6 +221,8 @@ def readings(connection: Connection, as_of: datetime) -> list[TopicReading]:
             complete.c.complete_at,
             pull.c.outcome,
             pull.c.failure,
+            pull.c.expected,
+            pull.c.delivered,
         )
         .outerjoin(complete, complete.c.stream_id == stream.c.stream_id)
         .outerjoin(newest, newest.c.stream_id == stream.c.stream_id)
@@ -212,13 +237,15 @@ def readings(connection: Connection, as_of: datetime) -> list[TopicReading]:
             complete_at=row.complete_at,
             down=row.outcome == "failed",
             failure=row.failure if row.outcome == "failed" else None,
+            expected=row.expected if row.outcome == "failed" else None,
+            delivered=row.delivered if row.outcome == "failed" else None,
         )
         for row in rows
     ]
 
 
 NUMBERS_SQL = """
-SELECT a.account_id, s.topic, f.metric, f.observed_at, f.value
+SELECT a.account_id, s.topic, f.metric, f.observed_at, f.value, s.source, s.name
 FROM fact f
 JOIN stream s ON s.stream_id = f.stream_id
 JOIN source_account a ON a.source = s.source AND a.account_key = f.account_key
@@ -229,7 +256,7 @@ WHERE f.metric <> '' AND f.known_at <= :as_of AND f.observed_at > :since AND f.o
 """
 
 RECORDS_SQL = """
-SELECT a.account_id, s.source, f.source_id, f.observed_at, f.body
+SELECT a.account_id, s.source, f.source_id, f.observed_at, f.body, s.name
 FROM fact f
 JOIN stream s ON s.stream_id = f.stream_id
 JOIN source_account a ON a.source = s.source AND a.account_key = f.account_key
@@ -241,28 +268,31 @@ WHERE s.topic = :topic AND f.metric = '' AND f.known_at <= :as_of
 
 
 def numbers(
-    connection: Connection, *, as_of: datetime, since: datetime
+    connection: Connection, *, as_of: datetime, since: datetime, streams: Collection[StreamName]
 ) -> list[tuple[str, str, str, int, float | None]]:
     """Load the dated numbers known at `as_of` of all matched accounts, observed after `since`.
 
-    Rows are (account_id, topic, metric, observed_at in microseconds, value), as the frame builder wants them.
+    Only those of `streams` count: what a source that is no longer configured once said is history. Rows are
+    (account_id, topic, metric, observed_at in microseconds, value), as the frame builder wants them.
     """
     rows = connection.execute(
         text(NUMBERS_SQL),
         {"as_of": to_microseconds(as_of), "since": to_microseconds(since), "no": False},
     )
-    return [(r[0], r[1], r[2], r[3], r[4]) for r in rows]
+    return [(r[0], r[1], r[2], r[3], r[4]) for r in rows if (r[5], r[6]) in streams]
 
 
 def records(
-    connection: Connection, *, topic: str, as_of: datetime
+    connection: Connection, *, topic: str, as_of: datetime, streams: Collection[StreamName]
 ) -> list[tuple[str, str, datetime, dict[str, object]]]:
     """Load the records of one topic known at `as_of`: (account_id, source_id, observed_at, body)."""
     rows = connection.execute(
         text(RECORDS_SQL), {"topic": topic, "as_of": to_microseconds(as_of), "no": False}
     )
     return [
-        (r[0], f"{r[1]}:{r[2]}", from_microseconds(r[3]), orjson.loads(r[4]) if r[4] else {}) for r in rows
+        (r[0], f"{r[1]}:{r[2]}", from_microseconds(r[3]), orjson.loads(r[4]) if r[4] else {})
+        for r in rows
+        if (r[1], r[5]) in streams
     ]
 
 

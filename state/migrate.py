@@ -1,14 +1,17 @@
 """Brings a database to the schema this version of the program knows; refuses one from the future."""
 
+import secrets
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, insert, select
 
 from scoring.errors import StateError
 from state.database import Database
+from state.tables import installation
 
 
 def upgrade(database: Database) -> None:
@@ -26,6 +29,16 @@ def upgrade(database: Database) -> None:
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if connection.execute(select(installation)).first() is None:
+            connection.execute(insert(installation).values(installation_id=secrets.token_hex(4)))
+
+
+def installation_id(connection: Connection) -> str:
+    """Give the id that was drawn when this database was made. Raises StateError."""
+    found = connection.execute(select(installation.c.installation_id)).scalar()
+    if found is None:
+        raise StateError("the database has lost its installation id; restore it from a backup")
+    return str(found)
 
 
 def _config() -> Config:

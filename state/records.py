@@ -4,7 +4,7 @@ A value enters the ledger only with the CRM's proof. What was refused or left un
 it was, so the record stays dirty and is tried again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -106,10 +106,11 @@ def remember_reading(connection: Connection, crm: str, readings: Iterable[Readin
         )
         observed = dict(reading.values) if differs else None
         added = {name: value for name, value in reading.values.items() if name not in stored.before}
-        if observed != stored.observed or added:
+        if observed != stored.observed or added or reading.account_id != stored.account_id:
             changed.append(
                 {
                     "key": reading.crm_id,
+                    "owner": reading.account_id,
                     "observed": _json(observed) if observed is not None else None,
                     "before": _json({**stored.before, **added}),
                 }
@@ -124,7 +125,9 @@ def remember_reading(connection: Connection, crm: str, readings: Iterable[Readin
         connection.execute(
             update(crm_record)
             .where(crm_record.c.crm == crm, crm_record.c.crm_id == bindparam("key"))
-            .values(observed=bindparam("observed"), before=bindparam("before")),
+            .values(
+                account_id=bindparam("owner"), observed=bindparam("observed"), before=bindparam("before")
+            ),
             chunk,
         )
 
@@ -215,6 +218,25 @@ def clear_rejection(connection: Connection, crm: str, crm_id: str, subject: str)
             rejection.c.crm == crm, rejection.c.crm_id == crm_id, rejection.c.subject == subject
         )
     )
+
+
+def reopen(connection: Connection, crm: str, crm_ids: Sequence[str]) -> None:
+    """Forget what records were last made from: how a write of theirs ended is not known for sure.
+
+    The next plan compares them with what the CRM is then seen to hold.
+    """
+    connection.execute(
+        update(crm_record)
+        .where(crm_record.c.crm == crm, crm_record.c.crm_id.in_(crm_ids))
+        .values(fingerprint=None)
+    )
+
+
+def forget_rejections(connection: Connection, account_ids: Collection[str]) -> None:
+    """Forget refusals of records whose accounts are no longer scored: nothing is wanted of them."""
+    for row in connection.execute(select(rejection)).all():
+        if row.subject == FIELDS and row.account_id not in account_ids:
+            clear_rejection(connection, row.crm, row.crm_id, row.subject)
 
 
 def rejections(connection: Connection) -> list[Rejection]:

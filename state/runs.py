@@ -39,6 +39,7 @@ class StoredPlan:
     baseline: bool
     scored: int
     findings: Sequence[Mapping[str, object]]
+    configuration: str
     scores: bytes
     rows: Sequence[tuple[str, str]]
     """(kind, body) in the order of the plan."""
@@ -53,6 +54,19 @@ def begin(
         .where(run.c.job == job, run.c.outcome == "running")
         .values(outcome="interrupted", finished_at=now)
     )
+    cut_off = connection.execute(
+        select(run.c.run_id).where(
+            run.c.job == job, run.c.slot == slot, run.c.outcome.in_(("interrupted", "failed"))
+        )
+    ).scalar()
+    if slot is not None and cut_off is not None:
+        # A slot that a crash cut short is run again; the row is the same, so that it is run once at a time.
+        connection.execute(
+            update(run)
+            .where(run.c.run_id == cut_off)
+            .values(as_of=as_of, started_at=now, finished_at=None, outcome="running", summary={})
+        )
+        return int(cut_off)
     try:
         with connection.begin_nested():
             result = connection.execute(
@@ -90,6 +104,7 @@ def store_plan(
     baseline: bool,
     scored: int,
     findings: Sequence[Mapping[str, object]],
+    configuration: str,
     scores: bytes,
     rows: Iterable[tuple[str, str]],
     now: datetime,
@@ -106,6 +121,7 @@ def store_plan(
             baseline=baseline,
             scored=scored,
             findings=[dict(finding) for finding in findings],
+            configuration=configuration,
             scores=scores,
         )
     )
@@ -140,6 +156,7 @@ def load_plan(connection: Connection, plan_id: int | None = None) -> StoredPlan 
         baseline=found.baseline,
         scored=found.scored,
         findings=found.findings,
+        configuration=found.configuration,
         scores=found.scores,
         rows=[(row.kind, row.body) for row in rows],
     )

@@ -64,6 +64,13 @@ metadata = MetaData(
     }
 )
 
+# One row: what tells tasks of this database from those of any other that wrote to the same CRM.
+installation = Table(
+    "installation",
+    metadata,
+    Column("installation_id", String(16), primary_key=True),
+)
+
 # --- what sources said -------------------------------------------------------------------------------
 
 stream = Table(
@@ -89,6 +96,9 @@ pull = Table(
     Column("outcome", String(20), nullable=False),  # running, complete, failed
     Column("facts", Integer, nullable=False, default=0),
     Column("failure", Text),
+    # Of a listing that was not believed because it shrank: how much it had before, and now.
+    Column("expected", Integer),
+    Column("delivered", Integer),
     Index(None, "stream_id", "started_at"),
 )
 
@@ -261,6 +271,7 @@ plan = Table(
     Column("findings", JSON, nullable=False),
     Column("decided_at", Instant),
     Column("decided_by", String(120)),
+    Column("configuration", String(32), nullable=False),  # digest of the settings it was made under
     Column("scores", LargeBinary, nullable=False),  # the scores it was made from, remembered when accepted
 )
 

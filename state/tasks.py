@@ -78,9 +78,19 @@ def close_episode(connection: Connection, *, account_id: str, number: int, at: d
 
 
 def want(connection: Connection, wanted: StoredTask) -> None:
-    """Write down a task before anybody is asked to open it; a key that exists is left alone."""
-    exists = connection.scalar(select(func.count()).where(task.c.task_key == wanted.task_key))
-    if exists:
+    """Write down a task before anybody is asked to open it.
+
+    A key that exists stays one task. While nobody has been asked to open it, its words, owner and due date
+    are brought up to date; afterwards it is left alone.
+    """
+    status = connection.scalar(select(task.c.status).where(task.c.task_key == wanted.task_key))
+    if status == "wanted":
+        connection.execute(
+            update(task)
+            .where(task.c.task_key == wanted.task_key)
+            .values(subject=wanted.subject, body=wanted.body, owner_id=wanted.owner_id, due_on=wanted.due_on)
+        )
+    if status is not None:
         return
     connection.execute(
         insert(task).values({column.name: getattr(wanted, column.name) for column in task.columns})
@@ -122,6 +132,11 @@ def confirm(connection: Connection, opened: Iterable[tuple[str, str]], at: datet
             .where(task.c.task_key == key)
             .values(status="open", crm_task_id=crm_task_id, opened_at=at)
         )
+
+
+def withdraw(connection: Connection, keys: Sequence[str]) -> None:
+    """Mark tasks as no longer wanted; they surely do not exist."""
+    connection.execute(update(task).where(task.c.task_key.in_(keys)).values(status="withdrawn"))
 
 
 def want_again(connection: Connection, key: str) -> None:

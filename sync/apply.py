@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from scoring.errors import CredentialsError, RejectedError, TransientError, UnansweredError
+from scoring.errors import CredentialsError, PayloadError, RejectedError, TransientError, UnansweredError
 from sync.ports import Crm
 from sync.values import FieldUpdate, Outcome, OutcomeStatus, Plan, RecordChange, TaskChange
 
@@ -27,6 +27,8 @@ class TaskAttempt:
 
     change: TaskChange
     attempted_at: datetime | None
+    over: bool = False
+    """Its episode has ended: it is looked for, but not created any more."""
 
 
 class Memory(Protocol):
@@ -40,6 +42,9 @@ class Memory(Protocol):
 
     def remember_attempt(self, crm: str, keys: Sequence[str], at: datetime) -> None:
         """Mark tasks as attempted, before the call that creates them."""
+
+    def withdraw_tasks(self, changes: Sequence[TaskChange]) -> None:
+        """Give up tasks whose episode is over and that surely do not exist."""
 
     def remember_tasks(self, changes: Sequence[TaskChange], outcomes: Mapping[str, Outcome]) -> None:
         """Keep which tasks are open and which were refused; outcomes are keyed by task key."""
@@ -80,7 +85,7 @@ def apply_plan(
                 continue
             try:
                 step(plan, crm, memory, tally, clock=clock, stopped=stopped, progress=progress)
-            except (CredentialsError, TransientError, RejectedError) as exc:
+            except (CredentialsError, TransientError, RejectedError, PayloadError) as exc:
                 tally.unreachable[crm.name] = str(exc)
     return tally
 
@@ -159,10 +164,13 @@ def _apply_tasks(
             and now - attempt.attempted_at < settle
         ]
         done = {outcome.ref: outcome for outcome in (*already, *unsettled)}
-        missing = [attempt.change for attempt in batch if attempt.change.task.key not in done]
+        over = [a.change for a in batch if a.over and a.change.task.key not in done]
+        missing = [a.change for a in batch if not a.over and a.change.task.key not in done]
         if done:
             settled = [attempt.change for attempt in batch if attempt.change.task.key in done]
             memory.remember_tasks(settled, done)
+        if over:
+            memory.withdraw_tasks(over)
         opened: Sequence[Outcome] = ()
         if missing:
             memory.remember_attempt(crm.name, [change.task.key for change in missing], now)

@@ -29,13 +29,19 @@ class Limits:
     newly_red_count: int = 5
     baseline_red_percent: float = 25.0
     """At the first publication there is no yesterday; a model that paints a quarter red is wrong."""
+    leaving_percent: float = 10.0
+    """Accounts whose fields would be cleared because they are no longer customers; a typo in `where` looks so."""
+    leaving_count: int = 5
     tasks_per_run: int = 100
     """What a team can still work through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmptiedSource:
-    """A source that delivered much less than at its last complete reading."""
+    """A source, or the book of a CRM, that delivered much less than at its last complete reading."""
+
+    setting: str
+    """Its table in the configuration."""
 
     source: str
     stream: str
@@ -65,7 +71,7 @@ def findings(plan: Plan, limits: Limits, emptied: Sequence[EmptiedSource] = ()) 
             ),
             measured=float(source.now),
             limit=source.before * COLLAPSE_PERCENT / 100,
-            setting=f"sources.{source.source}",
+            setting=source.setting,
         )
         for source in emptied
     ]
@@ -73,6 +79,18 @@ def findings(plan: Plan, limits: Limits, emptied: Sequence[EmptiedSource] = ()) 
         found += _baseline_findings(plan, limits)
     else:
         found += _change_findings(plan, limits)
+    leaving = len(plan.leavers)
+    allowed = max(float(limits.leaving_count), (plan.scored + leaving) * limits.leaving_percent / 100)
+    if leaving > allowed:
+        found.append(
+            Finding(
+                rule="mass_leave",
+                message=f"{leaving} accounts would lose their fields because they are no longer selected",
+                measured=float(leaving),
+                limit=allowed,
+                setting="guard.leaving_percent",
+            )
+        )
     if len(plan.tasks) > limits.tasks_per_run:
         found.append(
             Finding(

@@ -11,13 +11,19 @@ from state.records import Acknowledgement
 from state.scores import StoredScore
 from state.tasks import StoredTask
 from sync.apply import TaskAttempt
-from sync.values import NewTask, Outcome, OutcomeStatus, Plan, RecordChange, Remembered, TaskChange
+from sync.values import LEFT, NewTask, Outcome, OutcomeStatus, Plan, RecordChange, Remembered, TaskChange
+
+GONE_CODES = frozenset({"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND", "OBJECT_NOT_FOUND"})
+"""A record that left and is refused with one of these shows nothing of ours to anybody: it is done."""
 
 
 def accept(connection: Connection, plan: Plan, judged: Sequence[StoredScore], now: datetime) -> None:
     """Make an accepted plan true for us, before any CRM is asked: scores, episodes, tasks that are wanted."""
     scores.remember(connection, judged)
-    scores.forget_others(connection, [score.account_id for score in judged])
+    present = {score.account_id for score in judged}
+    scores.forget_others(connection, present)
+    wanted = {change.account_id for change in plan.records}
+    records.forget_rejections(connection, present | wanted)
     for episode in plan.episodes:
         if episode.change == "opened":
             tasks.open_episode(
@@ -66,6 +72,7 @@ def remembered(connection: Connection, crms: Iterable[str]) -> dict[tuple[str, s
 
 def waiting(connection: Connection, names: Mapping[str, str], crm: str | None = None) -> list[TaskAttempt]:
     """List the tasks that are wanted and not known to be open; `names` gives account names."""
+    open_episodes = tasks.open_episodes(connection)
     return [
         TaskAttempt(
             change=TaskChange(
@@ -85,6 +92,7 @@ def waiting(connection: Connection, names: Mapping[str, str], crm: str | None = 
                 reason="not yet open",
             ),
             attempted_at=stored.attempted_at,
+            over=open_episodes.get(stored.account_id) != stored.episode,
         )
         for stored in tasks.waiting(connection, crm)
     ]
@@ -102,9 +110,11 @@ class Ledger:
         now = self._clock()
         with self._database.transaction() as connection:
             confirmed: dict[str, list[Acknowledgement]] = {}
+            unproven: dict[str, list[str]] = {}
             for change in changes:
                 outcome = outcomes[change.crm_id]
-                if outcome.status is OutcomeStatus.ACKNOWLEDGED:
+                gone = change.fingerprint == LEFT and outcome.code in GONE_CODES
+                if outcome.status is OutcomeStatus.ACKNOWLEDGED or gone:
                     confirmed.setdefault(change.crm, []).append(
                         Acknowledgement(
                             crm_id=change.crm_id,
@@ -114,11 +124,14 @@ class Ledger:
                         )
                     )
                 else:
+                    unproven.setdefault(change.crm, []).append(change.crm_id)
                     _refuse(
                         connection, change.crm, change.crm_id, records.FIELDS, change.account_id, outcome, now
                     )
             for crm, items in confirmed.items():
                 records.acknowledge(connection, crm, items, now)
+            for crm, crm_ids in unproven.items():
+                records.reopen(connection, crm, crm_ids)
 
     def waiting_tasks(self, crm: str) -> Sequence[TaskAttempt]:
         """List the tasks of one CRM that are wanted and not known to be open."""
@@ -129,6 +142,13 @@ class Ledger:
         """Mark tasks as attempted, before the call."""
         with self._database.transaction() as connection:
             tasks.attempt(connection, keys, at)
+
+    def withdraw_tasks(self, changes: Sequence[TaskChange]) -> None:
+        """Give up tasks whose episode is over and that surely do not exist."""
+        with self._database.transaction() as connection:
+            tasks.withdraw(connection, [change.task.key for change in changes])
+            for change in changes:
+                records.clear_rejection(connection, change.crm, change.task.crm_id, change.task.key)
 
     def remember_tasks(self, changes: Sequence[TaskChange], outcomes: Mapping[str, Outcome]) -> None:
         """Keep which tasks are open; one that was surely refused is wanted again."""

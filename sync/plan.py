@@ -4,7 +4,7 @@ Knows nothing of databases, networks or clocks. The plan of what was just applie
 `sync.fields.canonical` has a hole.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from scoring.model import Band
@@ -35,12 +35,14 @@ def make_plan(
     last_episodes: Mapping[str, int],
     waiting_tasks: Sequence[TaskChange],
     compose_task: Callable[[Transition, int], TaskChange | None],
+    present: Collection[str] | None = None,
 ) -> Plan:
     """Compare what records should show with what they show; turn band changes into episodes and tasks.
 
     `remembered` is keyed (crm, crm_id). `riding` names the fields that are only written along with others.
     `open_episodes` and `last_episodes` give, by account_id, the number of the episode that is open and of
     the last one there was. `compose_task` writes the task for an account that entered red in episode n.
+    `present` are the accounts that are scored: the episodes of all others end (None: nobody has left).
     """
     records: list[RecordChange] = []
     adoptions: list[Adoption] = []
@@ -77,6 +79,14 @@ def make_plan(
                     baseline=False,
                 )
             )
+    if present is not None:
+        episodes += [
+            EpisodeChange(
+                account_id=account_id, number=number, band=Band.RED, change="closed", baseline=False
+            )
+            for account_id, number in sorted(open_episodes.items())
+            if account_id not in present
+        ]
     over = {change.account_id for change in episodes if change.change == "closed"}
     tasks += [change for change in waiting_tasks if change.account_id not in over]
     return Plan(

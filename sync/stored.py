@@ -33,6 +33,7 @@ def store(
     judged: Sequence[StoredScore],
     findings: Sequence[Finding],
     *,
+    configuration: str,
     now: datetime,
 ) -> int:
     """Keep a plan and the scores it was made from; it is ready, or refused where there are findings."""
@@ -43,6 +44,7 @@ def store(
         baseline=plan.baseline,
         scored=plan.scored,
         findings=[orjson.loads(orjson.dumps(finding)) for finding in findings],
+        configuration=configuration,
         scores=_SCORES.dump_json(list(judged)),
         rows=_rows(plan),
         now=now,

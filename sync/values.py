@@ -17,6 +17,9 @@ Value: TypeAlias = str | int | float | None
 
 Values: TypeAlias = Mapping[str, Value]
 
+LEFT = "left"
+"""The fingerprint of a record whose account is no longer scored: it should show nothing of ours."""
+
 
 class OutcomeStatus(StrEnum):
     """How one input of a write ended."""
@@ -187,3 +190,8 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         return not (self.records or self.tasks)
+
+    @property
+    def leavers(self) -> frozenset[str]:
+        """The accounts whose records are cleared because they are no longer scored."""
+        return frozenset(record.account_id for record in self.records if record.fingerprint == LEFT)

@@ -97,12 +97,17 @@ def link(connection: object, source: str, key: str) -> None:
 
 def tickets(database: Database, as_of: datetime = NOW + 30 * DAY) -> list[object]:
     with database.reading() as connection:
-        return [body["status"] for *_, body in facts.records(connection, topic="tickets", as_of=as_of)]
+        return [
+            body["status"]
+            for *_, body in facts.records(
+                connection, topic="tickets", as_of=as_of, streams={("desk", "tickets")}
+            )
+        ]
 
 
 def numbers(database: Database, as_of: datetime = NOW + 30 * DAY) -> list[float]:
     with database.reading() as connection:
-        rows = facts.numbers(connection, as_of=as_of, since=NOW - 100 * DAY)
+        rows = facts.numbers(connection, as_of=as_of, since=NOW - 100 * DAY, streams={("files", "usage")})
         return sorted(row[4] or 0.0 for row in rows)
 
 
@@ -274,3 +279,14 @@ def test_a_stream_is_down_until_a_pull_completes_again(database: Database) -> No
     assert (down.down, down.complete_at, down.failure) == (True, NOW, "HTTP 503")
     assert (before.down, before.complete_at) == (False, NOW)
     assert (back.down, back.complete_at) == (False, NOW + 2 * DAY)
+
+
+def test_what_a_source_said_that_is_no_longer_configured_does_not_count(database: Database) -> None:
+    store_snapshot(database, [a_number(1, 10.0)])
+
+    with database.reading() as connection:
+        rows = facts.numbers(
+            connection, as_of=NOW + DAY, since=NOW - 100 * DAY, streams={("files", "another")}
+        )
+
+    assert rows == []

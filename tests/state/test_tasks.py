@@ -39,8 +39,18 @@ def waiting(database: Database) -> list[tuple[str, str]]:
         return [(task.task_key, task.status) for task in tasks.waiting(connection)]
 
 
-def test_a_key_that_is_wanted_twice_is_one_task_with_its_first_words(database: Database) -> None:
+def test_a_key_that_is_wanted_twice_is_one_task_with_its_latest_words(database: Database) -> None:
     want(database)
+    want(database, subject="another")
+
+    with database.reading() as connection:
+        assert [task.subject for task in tasks.of_account(connection, "a1")] == ["another"]
+
+
+def test_the_words_of_a_task_that_was_asked_for_are_left_alone(database: Database) -> None:
+    want(database)
+    with database.transaction() as connection:
+        tasks.attempt(connection, ["a1:red:1:1:1"], NOW)
     want(database, subject="another")
 
     with database.reading() as connection:
@@ -77,11 +87,21 @@ def test_the_end_of_an_episode_withdraws_what_was_never_asked_for_and_nothing_el
 def test_a_slot_is_run_once(database: Database) -> None:
     with database.transaction() as connection:
         first = runs.begin(connection, job="cycle", slot="2026-03-02T06:30", as_of=NOW, now=NOW)
+        assert first is not None
+        runs.finish(connection, first, outcome="done", summary={}, now=NOW)
     with database.transaction() as connection:
         second = runs.begin(connection, job="cycle", slot="2026-03-02T06:30", as_of=NOW, now=NOW)
 
-    assert first is not None
     assert second is None
+
+
+def test_a_slot_that_a_crash_cut_short_is_run_again(database: Database) -> None:
+    with database.transaction() as connection:
+        first = runs.begin(connection, job="cycle", slot="2026-03-02T06:30", as_of=NOW, now=NOW)
+    with database.transaction() as connection:
+        second = runs.begin(connection, job="cycle", slot="2026-03-02T06:30", as_of=NOW, now=NOW)
+
+    assert second == first
 
 
 def test_a_run_that_was_cut_off_is_recorded_as_such(database: Database) -> None:

@@ -45,6 +45,9 @@ class Notes:
         self.order.append("attempt")
         self.attempts += keys
 
+    def withdraw_tasks(self, changes: Sequence[TaskChange]) -> None:
+        self.order.append("withdrawn")
+
     def remember_tasks(self, changes: Sequence[TaskChange], outcomes: Mapping[str, Outcome]) -> None:
         self.order.append("tasks")
         self.opened.update({change.task.key: outcomes[change.task.key].status for change in changes})

@@ -53,7 +53,7 @@ def test_more_tasks_than_a_team_can_work_through_stop_a_run() -> None:
 
 
 def test_an_emptied_source_stops_a_run_and_says_how_much_is_left() -> None:
-    emptied = EmptiedSource(source="desk", stream="tickets", before=1000, now=3)
+    emptied = EmptiedSource(setting="sources.desk", source="desk", stream="tickets", before=1000, now=3)
 
     (finding,) = findings(a_plan(), LIMITS, [emptied])
 

@@ -50,6 +50,11 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "installation",
+        sa.Column("installation_id", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("installation_id", name=op.f("pk_installation")),
+    )
+    op.create_table(
         "plan",
         sa.Column("plan_id", sa.Integer(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
@@ -60,6 +65,7 @@ def upgrade() -> None:
         sa.Column("findings", sa.JSON(), nullable=False),
         sa.Column("decided_at", sa.BigInteger(), nullable=True),
         sa.Column("decided_by", sa.String(length=120), nullable=True),
+        sa.Column("configuration", sa.String(length=32), nullable=False),
         sa.Column("scores", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("plan_id", name=op.f("pk_plan")),
     )
@@ -201,6 +207,8 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("facts", sa.Integer(), nullable=False),
         sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("expected", sa.Integer(), nullable=True),
+        sa.Column("delivered", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["stream_id"], ["stream.stream_id"], name=op.f("fk_pull_stream_id")),
         sa.PrimaryKeyConstraint("pull_id", name=op.f("pk_pull")),
     )
