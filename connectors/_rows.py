@@ -162,9 +162,15 @@ def _days(reader: _Reader, mapping: Daily, now: datetime) -> tuple[pl.Expr, Mapp
         today = now.astimezone(reader.timezone).date()
         return pl.lit(today), {today: now}
     reader.require([mapping.date], "a daily number")
-    days = reader.distinct(
-        mapping.date, lambda text: parse_day(text, reader.timezone, form=mapping.format or None), "a date"
-    )
+
+    def read(text: str) -> date:
+        day = parse_day(text, reader.timezone, form=mapping.format or None)
+        # The first and last day of the calendar stand for "none" in exports, and have no edge in some zone.
+        if not date.min < day < date.max:
+            raise ValueError(text)
+        return day
+
+    days = reader.distinct(mapping.date, read, "a date")
     return _replaced(mapping.date, days, pl.Date), {
         day: end_of_day(day, reader.timezone) for day in set(days.values())
     }

@@ -134,7 +134,10 @@ class Files:
     def _paths(self, place: FileStream) -> list[Path]:
         pattern = Path(place.path)
         folder = Path(pattern.anchor) if pattern.is_absolute() else self._context.folder
-        paths = sorted(folder.glob(str(pattern.relative_to(pattern.anchor)))) if pattern.parts else []
+        try:
+            paths = sorted(folder.glob(str(pattern.relative_to(pattern.anchor)))) if pattern.parts else []
+        except (ValueError, IndexError, NotImplementedError) as exc:
+            raise PayloadError(self._context.source, place.path, "is no path or pattern of files") from exc
         files = [path for path in paths if path.is_file()]
         if not files:
             raise PayloadError(self._context.source, place.path, "there is no such file")

@@ -377,6 +377,25 @@ def test_a_number_without_an_account_is_refused(folder: Path) -> None:
     assert problem(folder, USAGE).path == "usage.csv row 6, column 'account'"
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "9999-12-31T23:30:00-05:00"])
+def test_a_day_at_an_end_of_the_calendar_is_refused_with_its_place(folder: Path, day: str) -> None:
+    (folder / "usage.csv").write_text(f"account,day,feature,clicks\nA,2026-03-01,x,1\nB,{day},x,1\n")
+
+    error = problem(folder, USAGE)
+
+    assert (error.path, error.detail) == ("usage.csv row 3, column 'day'", "is not a date")
+
+
+@pytest.mark.parametrize("path", ["/", ".", "..", "", "//", "**usage", "***.csv"])
+def test_a_path_that_can_name_no_file_is_refused(folder: Path, path: str) -> None:
+    source = a_source(folder, {**USAGE, "path": path})
+
+    error = problem(folder, {**USAGE, "path": path})
+
+    assert error.path == path
+    assert [result.ok for result in source.check()] == [False]
+
+
 def test_a_record_that_comes_twice_is_refused(folder: Path) -> None:
     content = (folder / "tickets.jsonl").read_text()
     (folder / "tickets.jsonl").write_text(content + content.splitlines()[0] + "\n")
