@@ -50,7 +50,9 @@ def _named_once(streams: list[NamedStream]) -> list[NamedStream]:
     names = [stream.name for stream in streams]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ValueError(f"more than one stream is called {', '.join(map(repr, repeated))}")
+        raise ValueError(
+            f"more than one stream is called {', '.join(map(repr, repeated))}; rename all but one"
+        )
     return streams
 
 
@@ -71,7 +73,7 @@ class Metric(BaseModel):
     @model_validator(mode="after")
     def _complete(self) -> "Metric":
         if not self.column and self.aggregate != "count":
-            raise ValueError(f"aggregate {self.aggregate!r} needs a column")
+            raise ValueError(f"aggregate {self.aggregate!r} needs a column; write column = …")
         return self
 
 
@@ -122,7 +124,7 @@ class Daily(BaseModel):
     @model_validator(mode="after")
     def _no_record_topic(self) -> "Daily":
         if self.topic in TOPICS:
-            raise ValueError(f'topic {self.topic!r} holds records, not numbers: write kind = "records"')
+            raise ValueError(f'topic {self.topic!r} holds records, not numbers; write kind = "records"')
         return self
 
 
@@ -160,7 +162,7 @@ class Records(BaseModel):
         if self.known == "observed" and not self.observed_at:
             problems.append('known = "observed" needs the column observed_at')
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError(f"{', '.join(problems)}; see docs/connectors for the fields of {self.topic}")
         return self
 
 

@@ -18,7 +18,7 @@ PREFIXES = ("env:", "file:", "keyring:")
 
 def _resolve(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str) or not value.startswith(PREFIXES):
-        raise ValueError("a secret must be a reference: env:NAME, file:/path or keyring:service/user")
+        raise ValueError("is not a reference to a secret; write env:NAME, file:/path or keyring:service/user")
     resolve: Resolve | None = (info.context or {}).get("resolve")
     if resolve is None:
         return value

@@ -40,11 +40,13 @@ Shape = TypeVar("Shape", bound=BaseModel)
 def _checked_base_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("write the whole address: https://host/")
+        raise ValueError("is not a whole address; write one such as https://host/")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("only scheme, host, port and path; credentials have settings of their own")
+        raise ValueError(
+            "holds more than scheme, host, port and path; remove it, credentials have settings of their own"
+        )
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("credentials are sent over https only, except to this machine")
+        raise ValueError("would send credentials in the clear; write https://")
     return url.rstrip("/") + "/"
 
 

@@ -53,7 +53,7 @@ class DailyQuery(_Query, Daily):
     def _binds(self) -> "DailyQuery":
         unknown = sorted(set(BINDS.findall(self.query)) - {"since", "until"})
         if unknown:
-            raise ValueError(f"a query may use :since and :until, not :{', :'.join(unknown)}")
+            raise ValueError(f"binds what it may not; use :since and :until, not :{', :'.join(unknown)}")
         return self
 
 
@@ -77,7 +77,9 @@ class AccountsQuery(_Query, Accounts):
 
 def _require_no_binds(query: str) -> None:
     if BINDS.search(query):
-        raise ValueError("a snapshot lists everything: what :since left out would count as gone")
+        raise ValueError(
+            "a snapshot lists everything; remove :since and :until, what they left out would count as gone"
+        )
 
 
 SqlStream: TypeAlias = Annotated[DailyQuery | RecordsQuery | AccountsQuery, Field(discriminator="kind")]

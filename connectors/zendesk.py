@@ -57,11 +57,13 @@ class ZendeskSettings(BaseModel):
     @model_validator(mode="after")
     def _reachable(self) -> "ZendeskSettings":
         if not self.subdomain and self.base_url is None:
-            raise ValueError("write the subdomain")
+            raise ValueError('no subdomain is given; write "acme" for acme.zendesk.com')
         if (self.oauth_token is None) == (self.api_token is None):
-            raise ValueError("write either api_token with email, or oauth_token")
+            raise ValueError(
+                "needs one kind of credentials; write either api_token with email, or oauth_token"
+            )
         if self.api_token is not None and not self.email:
-            raise ValueError("api_token needs the email it belongs to")
+            raise ValueError("api_token stands alone; write the email it belongs to")
         return self
 
 

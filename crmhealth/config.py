@@ -40,6 +40,7 @@ from scoring.errors import ConfigError, Problem
 from scoring.problems import problems as model_problems
 from sync.fields import OUTPUTS
 from sync.guard import Limits
+from sync.guard import problems as limit_problems
 
 Thing = TypeVar("Thing")
 
@@ -69,7 +70,7 @@ def load(path: Path, *, resolve: Resolve | None) -> Settings:
     Without `resolve`, references to secrets are checked for their form only.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as exc:
         raise ConfigError(
             [Problem(key=str(path), message="there is no such file", remedy="name one with --config FILE")]
@@ -116,6 +117,9 @@ def parse(raw: Mapping[str, Any], *, folder: Path, resolve: Resolve | None) -> S
     ids = [playbook.id for playbook in playbooks or ()]
     for twice in sorted({name for name in ids if ids.count(name) > 1}):
         found.add("playbook", f"the id {twice!r} is used twice", "give every playbook an id of its own")
+
+    if guard is not None:
+        found.problems += limit_problems(guard)
 
     if found.problems:
         raise ConfigError(found.problems)
@@ -172,9 +176,14 @@ def _with_state(daemon: Daemon, found: _Collector, resolve: Resolve | None) -> D
 
 
 def _has_password(url: str) -> bool:
-    from urllib.parse import urlsplit
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
 
-    return bool(urlsplit(url).password)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return False  # said by `state_url`
+    return bool(parsed.password) or "password" in parsed.query
 
 
 def session_settings(type_name: str) -> type[BaseModel]:

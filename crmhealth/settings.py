@@ -26,7 +26,7 @@ STRICT = ConfigDict(extra="forbid", frozen=True)
 def _known_zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError) as exc:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:  # OSError: "Europe" is a folder
         raise ValueError("not a time zone; write one such as Europe/Berlin or UTC") from exc
     return value
 
@@ -36,8 +36,25 @@ def _as_mapping(value: object) -> object:
 
 
 def state_url(value: str) -> str:
-    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise ValueError("write sqlite:///file.db or postgresql+psycopg://user@host/database")
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    # Nothing of the value is repeated, nor the error that names it: it may hold a password.
+    wrong = (
+        "is not the URL of a state database; write sqlite:///file.db or postgresql+psycopg://user@host/name"
+    )
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError(wrong) from None
+    if url.drivername not in ("sqlite", "postgresql+psycopg") or not url.database:
+        raise ValueError(wrong)
+    return value
+
+
+def _some_times(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError('names no time; write one such as ["06:30"]')
     return value
 
 
@@ -53,9 +70,10 @@ class Daemon(BaseModel):
         default="sqlite:///crmhealth.db",
         description="URL of the state database, or a reference to a secret that holds it",
     )
-    cycle_at: tuple[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")], ...] = Field(
-        default=("06:30",), description="times of day at which `run` starts a cycle"
-    )
+    cycle_at: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")], ...],
+        AfterValidator(_some_times),
+    ] = Field(default=("06:30",), description="times of day at which `run` starts a cycle")
     on_leave: Literal["clear", "freeze"] = Field(
         default="freeze",
         description="our fields of an account that leaves `where`: emptied once, or left alone",

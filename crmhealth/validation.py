@@ -14,9 +14,37 @@ from scoring.errors import Problem
 Location: TypeAlias = tuple[int | str, ...]
 
 _ABSENT = frozenset({"missing", "extra_forbidden", "unexpected_keyword_argument"})
+_UNSHOWN = _ABSENT | {"time_delta_parsing", "time_delta_type"}
 _DURATION = ("is not a duration", 'write one such as "14d", "24h" or "90m"')
 _UNKNOWN = ("is not a known key", "remove it, or check its spelling")
+_NUMBER = ("is not a number", "write one, without quotes")
+_TRUTH = ("is neither true nor false", "write true or false, without quotes")
+_TEXT = ("is not a text", "write it in quotes")
+_LIST = ("is not a list", "write [ … ]")
+_TABLE = ("is not a table", "write { key = value }, or a table of its own")
+FORMS: Mapping[str, tuple[str, str]] = {
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": ("is not a time of day", 'write one such as "06:30"'),
+    r"^\d\d\.0$": ("is not a version of the API", 'write one such as "66.0"'),
+    r"^[a-z0-9-]*$": ("is not a subdomain", 'write "acme" for acme.zendesk.com'),
+    r"^[a-z][a-z0-9_]*$": ("is not a name", 'write small letters, digits and _, such as "daily_usage"'),
+    r"^[.,]$": ("is not a decimal sign", 'write "." or ","'),
+}
+"""What the patterns of settings want, for people."""
 _MESSAGES: Mapping[str, tuple[str, str]] = {
+    "bool_parsing": _TRUTH,
+    "bool_type": _TRUTH,
+    "dataclass_type": _TABLE,
+    "dict_type": _TABLE,
+    "float_parsing": _NUMBER,
+    "float_type": _NUMBER,
+    "int_from_float": ("is not a whole number", "write one"),
+    "int_parsing": ("is not a whole number", "write one, without quotes"),
+    "int_type": ("is not a whole number", "write one, without quotes"),
+    "list_type": _LIST,
+    "mapping_type": _TABLE,
+    "model_type": _TABLE,
+    "string_type": _TEXT,
+    "tuple_type": _LIST,
     "missing": ("is missing", "add it"),
     "extra_forbidden": _UNKNOWN,
     "unexpected_keyword_argument": _UNKNOWN,
@@ -57,17 +85,27 @@ def _is_choice(items: Any, shapes: list[Location], wrong: set[Location]) -> bool
 
 
 def _words(item: Any) -> tuple[str, str]:
-    known = _MESSAGES.get(item["type"])
-    if known is not None:
-        return known
-    if item["type"] == "value_error":
-        # Our own validators write "what is wrong; what would be right".
-        message, _, remedy = str(item["ctx"]["error"]).partition("; ")
-        return message, remedy or "correct it"
-    given = item.get("input")
+    """Give what is wrong and what would be right."""
+    given, context = item.get("input"), item.get("ctx", {})
     shown = f" ({given!r})" if isinstance(given, str | int | float | bool) else ""
+    match item["type"]:
+        case "value_error":
+            # Our own validators write "what is wrong; what would be right".
+            message, _, remedy = str(context["error"]).partition("; ")
+            return message, remedy or "correct it"
+        case "string_pattern_mismatch" if context["pattern"] in FORMS:
+            message, remedy = FORMS[context["pattern"]]
+            return message + shown, remedy
+        case "literal_error" | "union_tag_invalid":
+            known = context.get("expected", context.get("expected_tags"))
+            return f"is not one of the known words{shown}", f"write {known}"
+        case "union_tag_not_found":
+            return "does not say of which kind it is", f"write {context['discriminator'].strip(chr(39))} = …"
+        case kind if kind in _MESSAGES:
+            message, remedy = _MESSAGES[kind]
+            return message if kind in _UNSHOWN else message + shown, remedy
     message = str(item["msg"])
-    return f"{message[:1].lower()}{message[1:]}{shown}", "correct it"
+    return f"{message[:1].lower()}{message[1:]}{shown}", "write a value that is"
 
 
 def _walk(key: str, raw: object, item: Any) -> tuple[str, list[Location]]:

@@ -3,11 +3,12 @@
 Each limit has a default here and a key in `[guard]`. Releasing a refused plan is a person's `approve`.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from scoring.errors import Finding
+from scoring.errors import Finding, Problem
 from scoring.model import Band
 from sync.values import Plan
 
@@ -58,6 +59,20 @@ def collapsed(before: int | None, now: int) -> bool:
     if not before:
         return False
     return now < before * COLLAPSE_PERCENT / 100
+
+
+def problems(limits: Limits) -> list[Problem]:
+    """List the limits that are no limits."""
+    return [
+        Problem(
+            key=f"guard.{limit.name}",
+            message=f"{value:g} is not a limit",
+            remedy=f"write a number from 0 on; without the key it is {limit.default:g}",
+        )
+        for limit in fields(limits)
+        for value in (getattr(limits, limit.name),)
+        if not (math.isfinite(value) and value >= 0)
+    ]
 
 
 def findings(plan: Plan, limits: Limits, emptied: Sequence[EmptiedSource] = ()) -> list[Finding]:

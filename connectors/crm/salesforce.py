@@ -7,12 +7,12 @@ every request, and an error for every odd answer. Salesforce promises no Retry-A
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
 import requests
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
@@ -39,12 +39,29 @@ CONCURRENT_WAIT_SECONDS = 5.0
 UNANSWERED_STATUS = frozenset({406, 408, 420, 429, 500, 502, 503, 504})
 
 
+def _org_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        whole = (
+            parts.scheme == "https" and bool(parts.hostname) and parts.username is None and parts.port != 0
+        )
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError(
+            "is not the address of an org; write its My Domain, such as https://acme.my.salesforce.com"
+        )
+    return value
+
+
 class Settings(BaseModel):
     """How to reach one Salesforce org."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str = Field(description="My Domain URL of the org, such as https://acme.my.salesforce.com")
+    url: Annotated[str, AfterValidator(_org_url)] = Field(
+        description="My Domain URL of the org, such as https://acme.my.salesforce.com"
+    )
     client_id: Secret = Field(description="consumer key of the External Client App (client credentials flow)")
     client_secret: Secret = Field(description="consumer secret of the External Client App")
     api_version: str = Field(default="66.0", description="pinned REST API version", pattern=r"^\d\d\.0$")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crmhealth import config, schema
+from crmhealth import config, schema, validation
 from crmhealth.cli import main
 from crmhealth.secrets import resolver
 from crmhealth.settings import Settings
@@ -268,3 +268,130 @@ def test_a_duration_that_cannot_be_one_is_a_problem(tmp_path: Path, text: str) -
     found = problems(tmp_path, GOOD.replace('label = "Users"', f'label = "Users"\nwindow = "{text}"'))
 
     assert '"14d"' in found["model.signal[users].window"]
+
+
+def changed(before: str, after: str) -> str:
+    """The good file with one thing changed."""
+    assert before in GOOD
+    return GOOD.replace(before, after)
+
+
+@pytest.mark.parametrize("zone", ["Europe", "", "../etc/passwd"])
+def test_a_folder_is_no_time_zone(tmp_path: Path, zone: str) -> None:
+    found = problems(tmp_path, changed("Europe/Berlin", zone))
+
+    assert set(found) == {"daemon.timezone"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://me@db:port/x",
+        "postgresql+psycopg://me@db",
+        "sqlite://",
+        "mysql://db/x",
+        "nonsense",
+        "",
+    ],
+)
+def test_a_state_url_that_is_none_is_a_problem(tmp_path: Path, url: str) -> None:
+    found = problems(tmp_path, changed("[daemon]", f'[daemon]\nstate = "{url}"'))
+
+    assert "write sqlite:///file.db" in found["daemon.state"]
+
+
+def test_a_secret_state_url_that_is_none_is_not_repeated(tmp_path: Path) -> None:
+    file = tmp_path / "crmhealth.toml"
+    file.write_text(changed("[daemon]", '[daemon]\nstate = "env:STATE"'))
+    environment = {**ENVIRONMENT, "STATE": "postgresql+psycopg://me:hunter2@db:hunter2/x"}
+
+    with pytest.raises(ConfigError) as caught:
+        config.load(file, resolve=resolver(environment, tmp_path))
+
+    assert [problem.key for problem in caught.value.problems] == ["daemon.state"]
+    assert "hunter2" not in str(caught.value.problems)
+
+
+def test_a_password_among_the_parameters_of_the_state_url_is_refused_too(tmp_path: Path) -> None:
+    text = changed("[daemon]", '[daemon]\nstate = "postgresql+psycopg://db/x?user=me&password=hunter2"')
+
+    assert "holds a password" in problems(tmp_path, text)["daemon.state"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["acme.my.salesforce.com", "http://acme.my.salesforce.com", "https://", "https://[acme", "https://a@b"],
+)
+def test_the_address_of_an_org_is_https_with_a_host(tmp_path: Path, url: str) -> None:
+    found = problems(tmp_path, changed("https://acme.my.salesforce.com", url))
+
+    assert "such as https://acme.my.salesforce.com" in found["crm.salesforce.url"]
+
+
+def test_a_daemon_that_would_never_start_a_cycle_is_a_problem(tmp_path: Path) -> None:
+    found = problems(tmp_path, changed("[daemon]", "[daemon]\ncycle_at = []"))
+
+    assert found == {"daemon.cycle_at": 'names no time; write one such as ["06:30"]'}
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_loads(tmp_path: Path) -> None:
+    file = tmp_path / "crmhealth.toml"
+    file.write_text(GOOD, encoding="utf-8-sig")
+
+    assert config.load(file, resolve=resolver(ENVIRONMENT, tmp_path)).model.version == "1"
+
+
+@pytest.mark.parametrize("limit", ["band_changes_percent", "newly_red_count", "tasks_per_run"])
+def test_a_negative_limit_is_a_problem(tmp_path: Path, limit: str) -> None:
+    found = problems(tmp_path, GOOD + f"[guard]\n{limit} = -1\n")
+
+    assert set(found) == {f"guard.{limit}"}
+    assert "from 0 on" in found[f"guard.{limit}"]
+
+
+def test_a_limit_that_is_no_number_is_a_problem(tmp_path: Path) -> None:
+    assert set(problems(tmp_path, GOOD + "[guard]\nnewly_red_percent = nan\n")) == {"guard.newly_red_percent"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "remedy"),
+    [
+        ('"env:SECRET"', '"env:NOT_SET"', "crm.salesforce.client_secret", "set it, or write file:/path"),
+        ('"env:SECRET"', '"file:nowhere"', "crm.salesforce.client_secret", "check the path"),
+        ('"env:SECRET"', '"keyring:alone"', "crm.salesforce.client_secret", "write keyring:service/user"),
+        ('"env:SECRET"', '"hunter2"', "crm.salesforce.client_secret", "write env:NAME"),
+        ("[daemon]", '[daemon]\ncycle_at = ["6:30"]', "daemon.cycle_at[0]", 'write one such as "06:30"'),
+        ("[daemon]", '[daemon]\non_leave = "keep"', "daemon.on_leave", "write 'clear' or 'freeze'"),
+        (
+            "weight = 1\n[[model.signal",
+            'weight = "x"\n[[model.signal',
+            "model.category[usage].weight",
+            "write one",
+        ),
+        (
+            'name = "usage"',
+            'name = "Usage 1"',
+            "sources.product.streams[Usage 1].name",
+            "write small letters",
+        ),
+        ("master = true", 'master = "perhaps"', "crm.salesforce.master", "write true or false"),
+        ('kind = "daily"', 'kind = "hourly"', "sources.product.streams[usage]", "write 'daily'"),
+    ],
+)
+def test_every_remedy_says_what_to_write(
+    tmp_path: Path, before: str, after: str, key: str, remedy: str
+) -> None:
+    found = problems(tmp_path, changed(before, after))
+
+    assert remedy in found[key]
+    assert not any("correct it" in text or "hunter2" in text for text in found.values())
+
+
+def test_every_pattern_of_a_setting_has_words_for_people() -> None:
+    def patterns(part: Any) -> set[str]:
+        if isinstance(part, dict):
+            own = {part["pattern"]} if isinstance(part.get("pattern"), str) else set()
+            return own.union(*map(patterns, part.values()))
+        return set().union(*map(patterns, part)) if isinstance(part, list) else set()
+
+    assert patterns(schema.json_schema()) == set(validation.FORMS)
