@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
+from connectors._text import storable, storable_account, storable_fact
 from scoring.model import Fact, SourceAccount
 
 SETTINGS = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
@@ -60,6 +61,8 @@ class Page:
     us that nothing has changed since `cursor` (a file with the same content): the last snapshot holds.
     `window_start` goes with mode "window": facts observed at or after it and not delivered are withdrawn.
     `cursor` of a snapshot or window page is kept only once the pull is complete.
+
+    Every text of a page is storable: NUL characters and lone surrogates end here.
     """
 
     facts: Sequence[Fact] = ()
@@ -68,6 +71,12 @@ class Page:
     last: bool = False
     unchanged: bool = False
     window_start: datetime | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "facts", tuple(map(storable_fact, self.facts)))
+        object.__setattr__(self, "accounts", tuple(map(storable_account, self.accounts)))
+        if self.cursor is not None:
+            object.__setattr__(self, "cursor", storable(self.cursor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 
+from connectors._text import read_json
 from scoring.errors import PayloadError
 
 ROW = "#row"
@@ -172,8 +172,8 @@ def _json_lines(system: str, name: str, source: Path | BytesIO, wanted: Collecti
 
 def _json_record(system: str, place: str, line: bytes) -> dict[str, Any]:
     try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError as exc:
+        record = read_json(line)
+    except (ValueError, RecursionError) as exc:
         raise PayloadError(system, place, "is not JSON; cut short?") from exc
     if not isinstance(record, dict):
         raise PayloadError(system, place, "is not a JSON object")

@@ -24,6 +24,7 @@ from pydantic import AfterValidator, BaseModel, SecretStr, ValidationError
 
 from connectors._base import Context
 from connectors._policy import Budget, Policy, server_wait_seconds
+from connectors._text import read_json
 from scoring.errors import (
     CredentialsError,
     CrmhealthError,
@@ -257,8 +258,8 @@ class Http:
 
     def _decoded(self, content: bytes) -> object:
         try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError as exc:
+            return read_json(content)
+        except (ValueError, RecursionError) as exc:
             # A proxy's error page or a cut answer: the next one may be whole.
             detail = "empty answer" if not content.strip() else "the answer is not JSON"
             raise _RetryableError(PayloadError(self._system, "$", detail)) from exc
@@ -331,8 +332,8 @@ class Http:
 def _vendor_detail(content: bytes) -> str:
     """Return the vendor's code and sentence from an error answer, at most 200 characters."""
     try:
-        answer: Any = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        answer: Any = read_json(content)
+    except (ValueError, RecursionError):
         return ""
     error = answer.get("error", answer) if isinstance(answer, dict) else None
     parts: list[object] = [error] if isinstance(error, str) else []

@@ -109,7 +109,7 @@ def test_the_first_pull_starts_at_the_lookback_and_the_next_at_the_cursor(
     assert dict(first.url.params) == {"start_time": str(start), "include": "metric_sets,users"}
     second = wire.calls.last.request
     assert dict(second.url.params) == {"cursor": "cursor-3", "include": "metric_sets,users"}
-    assert (pages[-1].cursor, pages[-1].last, pages[-1].facts) == ("cursor-3", True, [])
+    assert (pages[-1].cursor, pages[-1].last, pages[-1].facts) == ("cursor-3", True, ())
 
 
 @pytest.mark.parametrize(
