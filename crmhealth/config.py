@@ -26,10 +26,12 @@ from connectors import Resolve, Secret
 from crmhealth import validation
 from crmhealth.playbooks import Playbook, template_problems
 from crmhealth.settings import (
+    ACCOUNT_FIELDS,
     CRM_TYPES,
     CrmSettings,
     CrmTable,
     Daemon,
+    Matching,
     Settings,
     SourceSettings,
     SourceTable,
@@ -107,6 +109,7 @@ def parse(raw: Mapping[str, Any], *, folder: Path, resolve: Resolve | None) -> S
     guard = found.parse("guard", TypeAdapter(Limits), raw.get("guard", {}))
 
     _check_master(crms, _table(raw, "crm", found), found)
+    _check_matching(crms, sources, found)
     if not raw.get("sources"):
         found.add("sources", "no source is configured", "add a table such as [sources.usage]")
     if model is not None:
@@ -257,6 +260,45 @@ def _sources(tables: Mapping[str, Mapping[str, Any]], found: _Collector) -> Iter
         settings = found.parse(key, TypeAdapter(connectors.load(type_name).Settings), rest)
         if table is not None and settings is not None:
             yield SourceSettings(name=name, type=type_name, match=table.match, connector=settings)
+
+
+def _check_matching(
+    crms: Sequence[CrmSettings], sources: Sequence[SourceSettings], found: _Collector
+) -> None:
+    masters = [crm for crm in crms if crm.table.master]
+    if len(masters) != 1:
+        return
+    ours = set(masters[0].table.read) - set(ACCOUNT_FIELDS)
+    where = f"[crm.{masters[0].name}.read]"
+
+    def check(key: str, match: Matching) -> None:
+        for name, value, known in (
+            ("source_id", match.source_id, ours | {""}),
+            ("external_id", match.external_id, ours | {"crm_id"}),
+        ):
+            if value not in known:
+                names = ", ".join(sorted(known - {""})) or "none yet"
+                found.add(
+                    f"{key}.{name}",
+                    f"there is no field {value!r} to match by",
+                    f"add it to {where}, or write one of: {names}",
+                )
+
+    for source in sources:
+        check(f"sources.{source.name}.match", source.match)
+        if source.match.own_field:
+            key = f"sources.{source.name}.match.own_field"
+            found.add(key, "has no meaning for a source", "remove it")
+    for crm in crms:
+        if crm.table.master:
+            continue
+        check(f"crm.{crm.name}.match", crm.table.match)
+        if crm.table.match.own_field not in {"", *crm.table.read}:
+            found.add(
+                f"crm.{crm.name}.match.own_field",
+                f"there is no field {crm.table.match.own_field!r}",
+                f"add it to [crm.{crm.name}.read], or write one of: {', '.join(crm.table.read)}",
+            )
 
 
 def _model(raw: object, found: _Collector, folder: Path) -> ScoringModel | None:

@@ -395,3 +395,45 @@ def test_every_pattern_of_a_setting_has_words_for_people() -> None:
         return set().union(*map(patterns, part)) if isinstance(part, list) else set()
 
     assert patterns(schema.json_schema()) == set(validation.FORMS)
+
+
+SECOND_CRM = """
+[crm.hubspot]
+token = "env:ID"
+match = { own_field = "%s", external_id = "%s" }
+[crm.hubspot.read]
+name = "name"
+key = "account_key"
+[crm.hubspot.write]
+health_score = "score"
+"""
+
+
+def test_what_accounts_are_matched_by_must_be_read(tmp_path: Path) -> None:
+    text = changed('type = "files"', 'type = "files"\nmatch = { source_id = "tenant", external_id = "Id" }')
+
+    found = problems(tmp_path, text + SECOND_CRM % ("keey", "kex"))
+
+    assert set(found) == {
+        "sources.product.match.source_id",
+        "sources.product.match.external_id",
+        "crm.hubspot.match.own_field",
+        "crm.hubspot.match.external_id",
+    }
+    assert "[crm.salesforce.read], or write one of: crm_id" in found["sources.product.match.external_id"]
+    assert "[crm.hubspot.read], or write one of: name, key" in found["crm.hubspot.match.own_field"]
+
+
+def test_what_accounts_are_matched_by_may_be_any_further_field_that_is_read(tmp_path: Path) -> None:
+    text = changed('name = "Name"', 'name = "Name"\ntenant = "Tenant__c"')
+    text = text.replace('type = "files"', 'type = "files"\nmatch = { source_id = "tenant" }')
+
+    settings = load(tmp_path, text + SECOND_CRM % ("key", "tenant"))
+
+    assert settings.sources[0].match.source_id == "tenant"
+
+
+def test_a_field_with_a_meaning_of_its_own_matches_nothing(tmp_path: Path) -> None:
+    text = changed('type = "files"', 'type = "files"\nmatch = { source_id = "name" }')
+
+    assert set(problems(tmp_path, text)) == {"sources.product.match.source_id"}
