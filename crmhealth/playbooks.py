@@ -9,10 +9,25 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, ClassVar, Literal
 
+import structlog
 from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from scoring.errors import Problem
+
+log = structlog.get_logger()
+
+# What a template does wrong, Python says in its own words: 1/0, None * 2, [][9], text where a number is meant.
+TEMPLATE_FAILURES = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 VARIABLES: Mapping[str, object] = {
     "account": "Acme",
@@ -28,6 +43,9 @@ VARIABLES: Mapping[str, object] = {
     "playbook": "turned_red",
 }
 """What a template may use, with sample values that every template is tried with."""
+
+SPARSE: Mapping[str, object] = {**VARIABLES, "score": None, "segment": "", "arr": None, "renewal_on": ""}
+"""An account of which little is known; every template is tried with it too."""
 
 DEFAULT_SUBJECT = "{{ account }} turned red ({{ score }})"
 DEFAULT_BODY = "{{ details }}\n\nPlease call the customer by {{ due_on }}."
@@ -55,21 +73,11 @@ def environment() -> SandboxedEnvironment:
 
 def template_problems(key: str, playbook: Playbook) -> list[Problem]:
     """Find what is wrong with the templates and limits of one playbook."""
-    found: list[Problem] = []
-    sandbox = environment()
-    for name, source in (("subject", playbook.subject), ("body", playbook.body)):
-        try:
-            unknown = meta.find_undeclared_variables(sandbox.parse(source)) - set(VARIABLES)
-            if unknown:
-                names = ", ".join(sorted(unknown))
-                remedy = f"the variables are: {', '.join(VARIABLES)}"
-                found.append(Problem(key=f"{key}.{name}", message=f"unknown: {names}", remedy=remedy))
-            else:
-                sandbox.from_string(source).render(VARIABLES)
-        except (TemplateError, TypeError, ValueError) as exc:
-            found.append(
-                Problem(key=f"{key}.{name}", message=f"is no template: {exc}", remedy="mend it; it is Jinja")
-            )
+    found = [
+        Problem(key=f"{key}.{name}", message=message, remedy=remedy)
+        for name, source in (("subject", playbook.subject), ("body", playbook.body))
+        for message, remedy in _faults(source)[:1]
+    ]
     if not 0 <= playbook.due_in_business_days <= 60:
         found.append(
             Problem(key=f"{key}.due_in_business_days", message="out of range", remedy="write 0 to 60")
@@ -79,8 +87,43 @@ def template_problems(key: str, playbook: Playbook) -> list[Problem]:
     return found
 
 
-def render(source: str, values: Mapping[str, Any]) -> str:
-    """Fill in a template that `template_problems` has passed."""
+def _faults(source: str) -> list[tuple[str, str]]:
+    sandbox = environment()
+    try:
+        unknown = sorted(meta.find_undeclared_variables(sandbox.parse(source)) - set(VARIABLES))
+    except TemplateError as exc:
+        return [(f"is no template: {exc}", "mend it; it is Jinja")]
+    if unknown:
+        return [(f"unknown: {', '.join(unknown)}", f"the variables are: {', '.join(VARIABLES)}")]
+    found = []
+    for values, account in (
+        (VARIABLES, ""),
+        (SPARSE, " for an account without score, segment, arr and renewal date"),
+    ):
+        try:
+            text = _filled(source, values)
+        except TEMPLATE_FAILURES as exc:
+            found.append((f"fails{account}: {exc}", "mend it; what may be absent is written {{ arr or 0 }}"))
+        else:
+            if not text:
+                found.append((f"is empty{account}", "write some words that are always there"))
+    return found
+
+
+def render(source: str, values: Mapping[str, Any], default: str = DEFAULT_BODY) -> str:
+    """Fill in a template; where it fails all the same, or says nothing, fill in the default instead.
+
+    A task that reads plainly is better than none, and than a cycle that stops for it.
+    """
+    try:
+        text = _filled(source, values)
+    except TEMPLATE_FAILURES as exc:
+        log.warning("template_failed", playbook=values.get("playbook"), error=type(exc).__name__)
+        text = ""
+    return text or _filled(default, values)
+
+
+def _filled(source: str, values: Mapping[str, Any]) -> str:
     return environment().from_string(source).render(values).strip()
 
 
