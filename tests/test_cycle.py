@@ -76,6 +76,40 @@ def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company
         yield made
 
 
+@pytest.fixture
+def company_on_postgres(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> Iterator[Company]:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with run_in_thread(now=FIRST, frozen_clock=True) as running:
+        made = Company(
+            folder=tmp_path,
+            urls={**running.urls, "control": running.control},
+            master="salesforce",
+            state_url=postgres_url,
+        )
+        made.prepare()
+        yield made
+
+
+def test_a_whole_life_on_postgresql(company_on_postgres: Company) -> None:
+    company = company_on_postgres
+    first, _ = company.cycle(FIRST)
+    before = company.counted()
+    second, _ = company.cycle(FIRST + timedelta(hours=1))
+    unchanged = company.counted()
+    company.second_day()
+    third, report = company.cycle(SECOND)
+    code, told = company.run("explain", company.accounts()["acc-0"]["Id"])
+
+    assert (first, second, third) == (0, 0, 0)
+    assert unchanged == before
+    assert report["tasks_opened"] == COLLAPSED
+    assert code == 0
+    assert told["band"] == "red"
+
+
 def test_the_first_cycle_publishes_a_baseline_into_both_crms_without_tasks(company: Company) -> None:
     code, report = company.cycle(FIRST)
 
