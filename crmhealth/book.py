@@ -101,11 +101,11 @@ def _date(value: JsonValue) -> date | None:
     text = _text(value)
     if not text:
         return None
-    if text.isdigit() and len(text) > 8:
-        return datetime.fromtimestamp(int(text) / 1000, UTC).date()
     try:
+        if text.isascii() and text.isdecimal() and len(text) > 8:
+            return datetime.fromtimestamp(int(text) / 1000, UTC).date()
         return datetime.fromisoformat(text).date()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # fromtimestamp raises any of them, as the platform has it
         return None
 
 
