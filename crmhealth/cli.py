@@ -1,7 +1,8 @@
 """Words to calls. Everything heavy is imported by the command that needs it, so that `--help` is quick.
 
-Exit codes: 0 all done; 1 finished with records rejected or deferred; 2 configuration wrong; 3 refused by the
-guard; 4 a source or CRM could not be reached; 5 state unusable; 70 a bug of ours.
+Exit codes: 0 all done; 1 finished with records rejected or deferred, or no such account or plan; 2
+configuration wrong; 3 refused by the guard; 4 a source or CRM could not be reached; 5 state unusable; 70 a bug
+of ours.
 """
 
 import sys
@@ -14,7 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from crmhealth.settings import Settings
+    from scoring.errors import StateError
 
 
 def _exit(code: int, **_options: object) -> None:
@@ -50,7 +54,9 @@ ConfigFile = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", help="Judge as of this date or instant (ISO 8601) instead of now."),
+    typer.Option(
+        "--as-of", help="Judge as of this instant (ISO 8601) or the beginning of this date instead of now."
+    ),
 ]
 
 
@@ -72,7 +78,7 @@ def check(
     """Check configuration, credentials, permissions and fields; changes nothing."""
     from crmhealth import commands
 
-    return _guarded(json, lambda: commands.check(_settings(config), json=json, offline=offline))
+    return _configured(config, json, lambda settings: commands.check(settings, json=json, offline=offline))
 
 
 @app.command()
@@ -80,7 +86,11 @@ def pull(config: ConfigFile = None, json: Json = False, as_of: AsOf = None) -> i
     """Read the account book and every source into the state database."""
     from crmhealth import commands
 
-    return _guarded(json, lambda: commands.pull(_settings(config), json=json, as_of=_moment(as_of)))
+    return _configured(
+        config,
+        json,
+        lambda settings: commands.pull(settings, json=json, as_of=_moment(as_of, settings.timezone)),
+    )
 
 
 @app.command()
@@ -88,7 +98,11 @@ def score(config: ConfigFile = None, json: Json = False, as_of: AsOf = None) -> 
     """Score every account from what was pulled, and show the result; writes nothing."""
     from crmhealth import commands
 
-    return _guarded(json, lambda: commands.score(_settings(config), json=json, as_of=_moment(as_of)))
+    return _configured(
+        config,
+        json,
+        lambda settings: commands.score(settings, json=json, as_of=_moment(as_of, settings.timezone)),
+    )
 
 
 @app.command()
@@ -101,9 +115,12 @@ def plan(
     """Decide what would be written, show it, and keep it for `apply`; writes to no CRM."""
     from crmhealth import commands
 
-    return _guarded(
+    return _configured(
+        config,
         json,
-        lambda: commands.plan(_settings(config), json=json, as_of=_moment(as_of), details=details),
+        lambda settings: commands.plan(
+            settings, json=json, as_of=_moment(as_of, settings.timezone), details=details
+        ),
     )
 
 
@@ -116,7 +133,7 @@ def apply(
     """Carry out a stored plan, exactly."""
     from crmhealth import commands
 
-    return _guarded(json, lambda: commands.apply(_settings(config), plan_id, json=json))
+    return _configured(config, json, lambda settings: commands.apply(settings, plan_id, json=json))
 
 
 @app.command()
@@ -128,7 +145,7 @@ def approve(
     """Release a plan that the guard refused; `apply` then carries it out."""
     from crmhealth import commands
 
-    return _guarded(json, lambda: commands.approve(_settings(config), plan_id, json=json))
+    return _configured(config, json, lambda settings: commands.approve(settings, plan_id, json=json))
 
 
 @app.command()
@@ -136,7 +153,11 @@ def cycle(config: ConfigFile = None, json: Json = False, as_of: AsOf = None) -> 
     """Make one whole pass: pull, score, plan, guard, apply."""
     from crmhealth import commands
 
-    return _guarded(json, lambda: commands.cycle(_settings(config), json=json, as_of=_moment(as_of)))
+    return _configured(
+        config,
+        json,
+        lambda settings: commands.cycle(settings, json=json, as_of=_moment(as_of, settings.timezone)),
+    )
 
 
 @app.command()
@@ -144,7 +165,7 @@ def run(config: ConfigFile = None) -> int:
     """Be the daemon: a cycle at every scheduled time, until SIGTERM or SIGINT."""
     from crmhealth import commands
 
-    return _guarded(False, lambda: commands.run(_settings(config)))
+    return _configured(config, False, commands.run)
 
 
 @app.command()
@@ -152,7 +173,7 @@ def status(config: ConfigFile = None, json: Json = False) -> int:
     """Show runs, sources, bands, tasks and what is refused."""
     from crmhealth import commands
 
-    return _guarded(json, lambda: commands.status(_settings(config), json=json))
+    return _configured(config, json, lambda settings: commands.status(settings, json=json))
 
 
 @app.command()
@@ -160,7 +181,7 @@ def rejects(config: ConfigFile = None, json: Json = False) -> int:
     """List every record and task that a CRM refused, with its code and message."""
     from crmhealth import commands
 
-    return _guarded(json, lambda: commands.rejects(_settings(config), json=json))
+    return _configured(config, json, lambda settings: commands.rejects(settings, json=json))
 
 
 @app.command()
@@ -170,9 +191,9 @@ def explain(
     json: Json = False,
 ) -> int:
     """Show why an account has its score, row by row; the rows add up."""
-    from crmhealth import commands
+    from crmhealth import explaining
 
-    return _guarded(json, lambda: commands.explain(_settings(config), account, json=json))
+    return _configured(config, json, lambda settings: explaining.explain(settings, account, json=json))
 
 
 @app.command()
@@ -215,18 +236,23 @@ def _default_path() -> Path:
     return personal if personal.exists() else here
 
 
-def _moment(text: str | None) -> datetime | None:
-    """Read a date (its beginning) or an instant; what names no time zone is UTC."""
+def _moment(text: str | None, timezone: "ZoneInfo") -> datetime | None:
+    """Read a date (its beginning) or an instant; what names no offset is in the business time zone."""
     from scoring.errors import ConfigError, Problem
 
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as exc:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
+    except (ValueError, OverflowError) as exc:  # OverflowError: year 1, west of Greenwich
         problem = Problem(key="--as-of", message=f"{text!r} is not a date", remedy="write 2026-11-21")
         raise ConfigError([problem]) from exc
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _configured(config: Path | None, json: bool, command: "Callable[[Settings], int]") -> int:
+    """Run a command with the configuration."""
+    return _guarded(json, lambda: command(_settings(config)))
 
 
 def _guarded(json: bool, command: "Callable[[], int]") -> int:
@@ -249,7 +275,7 @@ def _guarded(json: bool, command: "Callable[[], int]") -> int:
         output.failure("state", str(exc), "wait until it is done, or stop it")
         return int(Exit.STATE)
     except errors.StateError as exc:
-        output.failure("state", str(exc), "check [daemon] state, and that nobody else uses it")
+        output.failure("state", *_state_words(exc))
         return int(Exit.STATE)
     except errors.CredentialsError as exc:
         output.failure(exc.system, exc.detail, "check the credentials and permissions; `crmhealth check`")
@@ -263,6 +289,17 @@ def _guarded(json: bool, command: "Callable[[], int]") -> int:
         log.exception("command_crashed")
         output.failure("crash", f"{type(exc).__name__}: {exc}", "please report it, with the log")
         return int(Exit.CRASH)
+
+
+def _state_words(error: "StateError") -> tuple[str, str]:
+    """Give what is wrong with the state, and what to do: our own errors say both, a database only the first."""
+    text = str(error)
+    message, separator, remedy = text.partition("; ")
+    if separator and error.__cause__ is None:
+        return message, remedy
+    if "database is locked" in text:
+        return text, "wait until the other program is done with it"
+    return text, "check [daemon] state: its address, its permissions, the room on its disk"
 
 
 if TYPE_CHECKING:

@@ -2,15 +2,17 @@
 
 import getpass
 import json as standard_json
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any
+
+from sqlalchemy import Connection
 
 from crmhealth import cycle as cycles
 from crmhealth import doctor
 from crmhealth.judging import judge
 from crmhealth.render import Output
-from crmhealth.render import band as coloured
 from crmhealth.reports import (
     SHOWN_ACCOUNTS,
     calls_needed,
@@ -20,6 +22,7 @@ from crmhealth.reports import (
     show_plan,
     show_rejects,
     show_report,
+    show_undecided,
 )
 from crmhealth.schema import json_schema
 from crmhealth.settings import Settings
@@ -143,30 +146,40 @@ def plan(settings: Settings, *, json: bool, as_of: datetime | None, details: boo
 
 
 def apply(settings: Settings, plan_id: int | None, *, json: bool) -> int:
-    """Carry out a stored plan."""
+    """Carry out a stored plan; 3 where it may not be, 1 where there is none."""
     output = Output(json=json)
     with output.progress() as progress, open_world(settings, progress=progress) as world:
         report = cycles.apply_stored(world, plan_id)
+        with world.database.reading() as connection:
+            known = stored_runs.load_plan(connection, plan_id) is not None
     if isinstance(report, str):
         output.failure("plan", report, "`crmhealth status` shows the plans")
-        return 3
+        return 3 if known else 1
     show_report(output, report)
     return report.exit_code
 
 
 def approve(settings: Settings, plan_id: int, *, json: bool) -> int:
-    """Release a refused plan."""
+    """Release a refused plan; 1 where there is none."""
     output = Output(json=json)
     with open_world(settings, alone=None) as world:
-        reason = cycles.approve(world, plan_id, by=getpass.getuser())
+        reason = cycles.approve(world, plan_id, by=_operator())
     if reason is not None:
         output.failure("plan", reason, "`crmhealth status` shows the plans")
-        return 3
+        return 1
     if json:
         output.document({"ok": True, "plan": plan_id, "status": "approved"})
     else:
         output.line(f"Plan {plan_id} is approved. Carry it out with: crmhealth apply {plan_id}")
     return 0
+
+
+def _operator() -> str:
+    """Name who is at work, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user who has no name
+        return f"user {os.getuid()}"
 
 
 def cycle(settings: Settings, *, json: bool, as_of: datetime | None) -> int:
@@ -196,6 +209,7 @@ def status(settings: Settings, *, json: bool) -> int:
             "bands": stored_scores.band_counts(connection),
             "streams": stored_facts.readings(connection, system_clock()),
             "matching": stored_accounts.match_counts(connection),
+            "undecided": _undecided(connection, settings),
             "tasks": stored_tasks.counts(connection),
             "open_red_episodes": len(stored_tasks.open_episodes(connection)),
             "rejects": stored_records.rejections(connection),
@@ -244,6 +258,7 @@ def status(settings: Settings, *, json: bool) -> int:
         ("source", "outcome", "count"),
         [(c.source, c.outcome, c.count) for c in document["matching"]],
     )
+    show_undecided(output, document["undecided"])
     show_rejects(output, document["rejects"][:SHOWN_ACCOUNTS], len(document["rejects"]))
     return 0
 
@@ -262,69 +277,6 @@ def rejects(settings: Settings, *, json: bool) -> int:
     return 1 if found else 0
 
 
-def explain(settings: Settings, account: str, *, json: bool) -> int:
-    """Show the ledger of one account."""
-    output = Output(json=json)
-    with open_world(settings, alone=None) as world, world.database.reading() as connection:
-        as_of = stored_scores.last_as_of(connection)
-        if as_of is None:
-            output.failure("explain", "nothing has been scored yet", "run `crmhealth cycle` first")
-            return 1
-        account_id = _find_account(connection, settings, account, as_of)
-        if account_id is None:
-            output.failure(
-                "explain", f"no account {account!r}", "give an account id, a CRM id or the exact name"
-            )
-            return 1
-        judgement = judge(connection, settings, as_of=as_of, streams=world.streams, only=account_id)
-        published = stored_scores.current_of(connection, account_id)
-        history = stored_scores.history_of(connection, account_id, 5)
-        opened = stored_tasks.of_account(connection, account_id)
-    explanation = judgement.explanations[account_id]
-    described = judgement.accounts[account_id]
-    if json:
-        output.document(
-            {
-                "account_id": account_id,
-                "crm_id": described.crm_id,
-                "name": described.name,
-                "as_of": as_of,
-                "score": published.score if published else None,
-                "band": published.band if published else None,
-                "confidence": published.confidence if published else None,
-                "rows": [
-                    {"id": row.id, "label": row.label, "points": str(row.points), "sentence": row.sentence}
-                    for row in explanation.rows
-                ],
-                "gaps": explanation.gaps,
-                "history": history,
-                "tasks": opened,
-            }
-        )
-        return 0
-    output.line(f"{described.name} ({described.crm_id}) as of {as_of.isoformat(timespec='minutes')}")
-    if published is None or published.score is None:
-        output.line("No score: there is not enough data.")
-    else:
-        output.line(
-            f"Score {published.score:g}, ",
-            coloured(published.band),
-            f", confidence {percent(published.confidence)}",
-        )
-        output.table(
-            "Ledger",
-            ("points", "what", "why"),
-            [(f"{row.points:+.4f}", row.label, row.sentence) for row in explanation.rows],
-        )
-        total = sum(row.points for row in explanation.rows)
-        output.line(f"Sum of the rows: {total:.4f}")
-    for gap in explanation.gaps:
-        output.line(f"Missing: {gap}")
-    output.table("History", ("as of", "score", "band"), [(h[0].date(), h[1], h[2]) for h in history])
-    output.table("Tasks", ("task", "status", "due"), [(t.subject, t.status, t.due_on) for t in opened])
-    return 0
-
-
 def schema() -> int:
     """Print the JSON Schema of the configuration."""
     sys.stdout.write(standard_json.dumps(json_schema(), indent=2, default=str) + "\n")
@@ -340,14 +292,12 @@ def _last_pull(connection: Any) -> datetime | None:
     return max(complete, default=None)
 
 
-def _find_account(connection: Any, settings: Settings, wanted: str, as_of: datetime) -> str | None:
-    from crmhealth import book
-
-    for account in book.load(connection, settings.master, as_of):
-        if wanted in (account.account_id, account.crm_id, account.name):
-            return account.account_id
-    for crm in settings.crms:
-        links = stored_accounts.links(connection, crm.name)
-        if wanted in links:
-            return links[wanted]
-    return None
+def _undecided(connection: Connection, settings: Settings) -> list[dict[str, str]]:
+    """List the accounts of every source, and of every CRM but the master, that are nobody's, and why."""
+    names = [source.name for source in settings.sources]
+    names += [crm.name for crm in settings.crms if not crm.table.master]
+    return [
+        {"source": name, "account": key, "evidence": evidence}
+        for name in names
+        for key, evidence in stored_accounts.undecided(connection, name).items()
+    ]

@@ -1,6 +1,6 @@
 """Plans, reports and refusals as people see them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from crmhealth.cycle import CycleReport
 from crmhealth.judging import Judgement
@@ -119,6 +119,20 @@ def show_rejects(output: Output, found: Sequence[stored_records.Rejection], tota
             for r in found
         ],
     )
+
+
+def show_undecided(output: Output, found: Sequence[Mapping[str, str]]) -> None:
+    """Show the first accounts of every source that belong to no account of ours, and why."""
+    for source in dict.fromkeys(item["source"] for item in found):
+        own = [item for item in found if item["source"] == source]
+        shown = own[:SHOWN_ACCOUNTS]
+        output.table(
+            f"Of {source}, no account of ours ({len(own)})",
+            ("account", "why"),
+            [(item["account"], item["evidence"]) for item in shown],
+        )
+        if len(shown) < len(own):
+            output.line(f"  {len(own) - len(shown)} more: crmhealth status --json")
 
 
 def percent(share: object) -> str:
