@@ -17,7 +17,7 @@ from crmhealth import book
 from crmhealth.matching import match_source
 from crmhealth.settings import CrmSettings, Settings
 from scoring.errors import CredentialsError, PayloadError, RejectedError, StateError, TransientError
-from scoring.model import Account, Fact, SourceAccount
+from scoring.model import Fact, SourceAccount
 from state import accounts as stored_accounts
 from state import facts as stored_facts
 from state import records as stored_records
@@ -116,7 +116,8 @@ class Puller:
             if crm.table.master:
                 stored_accounts.link_master(connection, crm.name, [crm_id for crm_id, _ in seen], now)
             else:
-                self._match_one(connection, crm.name, crm.table.match, now)
+                accounts = book.load(connection, self._settings.master, now)
+                match_source(connection, crm.name, crm.table.match, accounts, now)
             links = stored_accounts.links(connection, crm.name)
             stored_records.remember_reading(
                 connection,
@@ -163,13 +164,9 @@ class Puller:
 
     def _match(self, now: datetime) -> None:
         with self._database.transaction() as connection:
+            accounts = book.load(connection, self._settings.master, now)
             for source in self._settings.sources:
-                self._match_one(connection, source.name, source.match, now)
-
-    def _match_one(self, connection: Any, source: str, rules: Any, now: datetime) -> None:
-        master = self._settings.master
-        accounts: Sequence[Account] = book.load(connection, master, now)
-        match_source(connection, source, rules, accounts, now)
+                match_source(connection, source.name, source.match, accounts, now)
 
 
 @dataclass(slots=True, kw_only=True)
