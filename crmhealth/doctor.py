@@ -7,7 +7,7 @@ from importlib.metadata import packages_distributions
 from typing import Literal
 
 from connectors import Connector
-from connectors.crm._base import CrmField
+from connectors.crm._base import CrmField, CrmSession
 from crmhealth.cycle import World
 from crmhealth.settings import CrmSettings
 from scoring.errors import CredentialsError, PayloadError, RejectedError, TransientError
@@ -77,7 +77,11 @@ def _crm(world: World, crm: CrmSettings) -> Iterator[Result]:
         yield Result(subject=found.subject, status="ok" if found.ok else "wrong", detail=found.detail)
     object_name: str = crm.session.object  # type: ignore[attr-defined]  # every CRM's settings have it
     fields = session.describe(object_name)
-    wrong = [*_read_problems(crm, fields), *_write_problems(crm, fields)]
+    wrong = [
+        *_read_problems(crm, fields),
+        *_write_problems(crm, fields),
+        *_book_problems(crm, session, fields),
+    ]
     if crm.table.task is not None:
         tasks = session.describe("Task" if crm.table.type == "salesforce" else "tasks")
         wrong += _task_problems(crm, tasks)
@@ -94,6 +98,19 @@ def _read_problems(crm: CrmSettings, fields: Mapping[str, CrmField]) -> Iterator
     for ours, theirs in crm.table.read.items():
         if "." not in theirs and theirs not in fields:
             yield _missing(f"crm.{crm.name}.read.{ours}", theirs)
+
+
+def _book_problems(crm: CrmSettings, session: CrmSession, fields: Mapping[str, CrmField]) -> Iterator[Result]:
+    """Try the query of the account book, with every field that is not known to be wrong already."""
+    read = {ours: theirs for ours, theirs in crm.table.read.items() if "." in theirs or theirs in fields}
+    written = [name for name in crm.table.write if name in fields]
+    for refused in session.try_book(read=read, written=written, fields=fields):
+        yield Result(
+            subject=f"crm.{crm.name}.{refused.subject}",
+            status="wrong",
+            detail=refused.detail,
+            remedy="correct it, or grant access to the field",
+        )
 
 
 def _write_problems(crm: CrmSettings, fields: Mapping[str, CrmField]) -> Iterator[Result]:

@@ -56,6 +56,15 @@ class CrmSession(Protocol):
         A reading that raises is incomplete, and nothing may be concluded from what it did not yield.
         """
 
+    def try_book(
+        self, *, read: Mapping[str, str], written: Sequence[str], fields: Mapping[str, CrmField]
+    ) -> Sequence[CheckResult]:
+        """Try to read one account as `read_book` would, and list what is refused.
+
+        The subjects are keys of the CRM's table (`where`, `read.owner_active`); `fields` is what `describe`
+        says of the object. Nothing is wrong where the list is empty.
+        """
+
     def describe(self, object_name: str) -> Mapping[str, CrmField]:
         """Give the fields of an object that these credentials can see, by name."""
 

@@ -173,6 +173,20 @@ class HubspotSession:
                 return frozenset(owners)
             after = str(following)
 
+    def try_book(
+        self, *, read: Mapping[str, str], written: Sequence[str], fields: Mapping[str, CrmField]
+    ) -> Sequence[CheckResult]:
+        """List properties of `where` that there are not; see `CrmSession.try_book`.
+
+        HubSpot would not say: it leaves properties it does not know out of its answer, and no company would
+        be selected.
+        """
+        return [
+            CheckResult(subject=f"where.{name}", ok=False, detail=f"there is no property {name}")
+            for name in self.settings.where
+            if name not in fields
+        ]
+
     def check(self) -> Sequence[CheckResult]:
         """Read one company."""
         self.ask(self.objects().basic_api.get_page, self.settings.object, limit=1, idempotent=True)

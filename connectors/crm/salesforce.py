@@ -177,11 +177,7 @@ class SalesforceSession:
 
     def read_book(self, *, read: Mapping[str, str], written: Sequence[str]) -> Iterator[Sequence[BookRecord]]:
         """Yield all accounts that `where` selects; see `CrmSession.read_book`."""
-        names = ["Id", *read.values(), *written]
-        columns = list(dict.fromkeys(names))
-        where = f" WHERE {self.settings.where}" if self.settings.where else ""
-        soql = f"SELECT {', '.join(columns)} FROM {self.settings.object}{where} ORDER BY Id"
-        for page in self.query(soql):
+        for page in self.query(self._book_query(["Id", *read.values(), *written], self.settings.where)):
             yield [
                 BookRecord(
                     crm_id=str(record["Id"]),
@@ -197,6 +193,32 @@ class SalesforceSession:
         if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list):
             raise PayloadError(self.name, f"{object_name}.describe.fields", "no list of fields")
         return {item["name"]: _field(item) for item in answer["fields"]}
+
+    def try_book(
+        self, *, read: Mapping[str, str], written: Sequence[str], fields: Mapping[str, CrmField]
+    ) -> Sequence[CheckResult]:
+        """Ask for one account; where that is refused, find out for what. See `CrmSession.try_book`."""
+        refused = self._refusal(["Id", *read.values(), *written], self.settings.where)
+        if refused is None:
+            return []
+        alone = {f"read.{ours}": self._refusal([theirs], "") for ours, theirs in read.items()}
+        if self.settings.where:
+            alone["where"] = self._refusal(["Id"], self.settings.where)
+        return [
+            CheckResult(subject=key, ok=False, detail=reason) for key, reason in alone.items() if reason
+        ] or [CheckResult(subject="read", ok=False, detail=refused)]
+
+    def _refusal(self, columns: Sequence[str], where: str) -> str | None:
+        try:
+            self.restful("query/", params={"q": self._book_query(columns, where) + " LIMIT 1"})
+        except RejectedError as exc:
+            return f"{exc.code}: {exc.detail}"
+        return None
+
+    def _book_query(self, columns: Sequence[str], where: str) -> str:
+        condition = f" WHERE {where}" if where else ""
+        names = ", ".join(dict.fromkeys(columns))
+        return f"SELECT {names} FROM {self.settings.object}{condition} ORDER BY Id"
 
     def check(self) -> Sequence[CheckResult]:
         """Log in and read one account."""

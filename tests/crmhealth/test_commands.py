@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,3 +193,43 @@ def test_a_database_of_a_newer_version_asks_for_that_version(company: Company) -
 
     assert code == 5
     assert told["error"]["remedy"] == "install that version"
+
+
+def wrong(told: dict[str, Any]) -> dict[str, str]:
+    return {result["subject"]: result["detail"] for result in told["results"] if result["status"] == "wrong"}
+
+
+def test_check_tries_the_very_query_of_the_account_book(company: Company) -> None:
+    company.edit_config("[crm.salesforce]\n", "[crm.salesforce]\nwhere = \"Typo = 'Customer'\"\n")
+    company.edit_config('key = "External_Key__c"\n', 'key = "External_Key__c"\nmanager = "Owner.Nope"\n')
+    company.edit_config("[crm.hubspot]\n", '[crm.hubspot]\nwhere = { lifecycle = "customer" }\n')
+
+    code, told = company.run("check")
+
+    found = wrong(told)
+    assert code == 2
+    assert set(found) == {
+        "crm.salesforce.where",
+        "crm.salesforce.read.manager",
+        "crm.hubspot.where.lifecycle",
+    }
+    assert "Typo" in found["crm.salesforce.where"]
+    assert "Nope" in found["crm.salesforce.read.manager"]
+
+
+def test_check_finds_a_condition_that_is_no_soql(company: Company) -> None:
+    company.edit_config("[crm.salesforce]\n", "[crm.salesforce]\nwhere = \"Type = 'Customer' AND\"\n")
+
+    code, told = company.run("check")
+
+    assert code == 2
+    assert set(wrong(told)) == {"crm.salesforce.where"}
+
+
+def test_check_says_ok_of_conditions_that_select(company: Company) -> None:
+    company.edit_config("[crm.salesforce]\n", "[crm.salesforce]\nwhere = \"Type != 'Former'\"\n")
+    company.edit_config("[crm.hubspot]\n", '[crm.hubspot]\nwhere = { lifecyclestage = "customer" }\n')
+
+    code, told = company.run("check")
+
+    assert (code, wrong(told)) == (0, {})
