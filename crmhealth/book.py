@@ -10,7 +10,7 @@ from connectors.crm._base import BookRecord
 from crmhealth.settings import ACCOUNT_FIELDS, CrmSettings
 from scoring.model import Account, Fact, JsonValue, SourceAccount
 from state import accounts as stored_accounts
-from state import facts as stored_facts
+from state import recall
 from sync.fields import OUTPUTS, canonical
 from sync.values import Value
 
@@ -56,7 +56,7 @@ def shown(crm: CrmSettings, record: BookRecord) -> dict[str, Value]:
 def load(connection: Connection, master: CrmSettings, as_of: datetime) -> list[Account]:
     """Give the accounts of the master's book as they were known at `as_of`."""
     prefix = f"{master.name}:"
-    stored = stored_facts.records(connection, topic=TOPIC, as_of=as_of, streams={(master.name, STREAM)})
+    stored = recall.records(connection, topic=TOPIC, as_of=as_of, streams={(master.name, STREAM)})
     return [
         account(account_id, source_id.removeprefix(prefix), body) for account_id, source_id, _, body in stored
     ]

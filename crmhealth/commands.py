@@ -28,7 +28,7 @@ from crmhealth.schema import json_schema
 from crmhealth.settings import Settings
 from crmhealth.wiring import open_world, system_clock
 from state import accounts as stored_accounts
-from state import facts as stored_facts
+from state import recall
 from state import records as stored_records
 from state import runs as stored_runs
 from state import scores as stored_scores
@@ -207,7 +207,7 @@ def status(settings: Settings, *, json: bool) -> int:
             "runs": stored_runs.latest(connection, 5),
             "last_scored_at": stored_scores.last_as_of(connection),
             "bands": stored_scores.band_counts(connection),
-            "streams": stored_facts.readings(connection, system_clock()),
+            "streams": recall.readings(connection, system_clock()),
             "matching": stored_accounts.match_counts(connection),
             "undecided": _undecided(connection, settings),
             "tasks": stored_tasks.counts(connection),
@@ -286,7 +286,7 @@ def schema() -> int:
 def _last_pull(connection: Any) -> datetime | None:
     complete = [
         reading.complete_at
-        for reading in stored_facts.readings(connection, datetime.max.replace(tzinfo=UTC))
+        for reading in recall.readings(connection, datetime.max.replace(tzinfo=UTC))
         if reading.complete_at is not None
     ]
     return max(complete, default=None)

@@ -24,8 +24,8 @@ from state import runs
 from state import scores as stored_scores
 from state import tasks as stored_tasks
 from state.database import Database
-from state.facts import StreamName, TopicReading
 from state.migrate import installation_id
+from state.recall import StreamName, TopicReading
 from state.scores import StoredScore
 from sync import ledger, stored
 from sync.apply import Tally, TaskAttempt, apply_plan

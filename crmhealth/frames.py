@@ -11,9 +11,9 @@ from scoring.definition import ScoringModel
 from scoring.frames import INSTANT, NUMBERS_SCHEMA, PREVIOUS_SCHEMA, SNAPSHOTS_SCHEMA, STREAMS_SCHEMA
 from scoring.metrics import Facts, lookback, newest
 from scoring.model import TOPICS, Account, FieldType
-from state import facts as stored_facts
+from state import recall
 from state import scores as stored_scores
-from state.facts import StreamName, TopicReading
+from state.recall import StreamName, TopicReading
 from state.scores import StoredScore
 
 _TYPES: Mapping[FieldType, Any] = {
@@ -39,7 +39,7 @@ def facts(
     source, the accounts of ours it knows.
     """
     names = {(reading.source, reading.stream) for reading in readings}
-    rows = stored_facts.numbers(connection, as_of=as_of, since=as_of - lookback(model), streams=names)
+    rows = recall.numbers(connection, as_of=as_of, since=as_of - lookback(model), streams=names)
     numbers = pl.DataFrame(rows, schema=_raw(NUMBERS_SCHEMA), orient="row").cast(pl.Schema(NUMBERS_SCHEMA))
     streams = _streams(readings, numbers, master, as_of)
     # While a source is down its records are held as they were, whatever half a pull has brought since.
@@ -129,7 +129,7 @@ def _records(
     rows = [
         {"account_id": account_id, "source_id": source_id, "observed_at": observed_at}
         | {name: body.get(name) for name in fields}
-        for account_id, source_id, observed_at, body in stored_facts.records(
+        for account_id, source_id, observed_at, body in recall.records(
             connection, topic=topic, as_of=as_of, streams=streams
         )
     ]

@@ -16,8 +16,8 @@ from scoring.metrics import signals
 from scoring.model import Account, Band
 from scoring.trend import trend
 from state import accounts as stored_accounts
-from state import facts as stored_facts
-from state.facts import StreamName, TopicReading
+from state import recall
+from state.recall import StreamName, TopicReading
 
 TREND_BACK = timedelta(days=30)
 TREND_TOLERANCE = timedelta(days=3)
@@ -64,7 +64,7 @@ def judge(
     }
     readings = [
         reading
-        for reading in stored_facts.readings(connection, as_of)
+        for reading in recall.readings(connection, as_of)
         if (reading.source, reading.stream) in streams
     ]
     matched = {

@@ -20,6 +20,7 @@ from scoring.errors import CredentialsError, PayloadError, RejectedError, StateE
 from scoring.model import Fact, SourceAccount
 from state import accounts as stored_accounts
 from state import facts as stored_facts
+from state import recall
 from state import records as stored_records
 from state.database import Database
 from state.records import Reading
@@ -76,7 +77,7 @@ class Puller:
     def pull(self, now: datetime) -> PullReport:
         """Read every CRM's account book and every source as of `now`."""
         with self._database.reading() as connection:
-            before = stored_facts.readings(connection, now)
+            before = recall.readings(connection, now)
         were_down = {reading.source for reading in before if reading.down}
         master_first = sorted(self._settings.crms, key=lambda item: not item.table.master)
         done = [self._pull_book(crm, now) for crm in master_first]

@@ -13,7 +13,7 @@ import pytest
 from crmhealth.cli import main
 from sandbox.server import run_in_thread
 from tests.crashes.scenario import FIRST
-from tests.test_cycle import CREDENTIALS, Company
+from tests.company import CREDENTIALS, Company
 
 STRANGERS = 12
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from scoring.model import Fact, SourceAccount
-from state import accounts, facts
+from state import accounts, facts, recall
 from state.database import Database
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -99,7 +99,7 @@ def tickets(database: Database, as_of: datetime = NOW + 30 * DAY) -> list[object
     with database.reading() as connection:
         return [
             body["status"]
-            for *_, body in facts.records(
+            for *_, body in recall.records(
                 connection, topic="tickets", as_of=as_of, streams={("desk", "tickets")}
             )
         ]
@@ -107,7 +107,7 @@ def tickets(database: Database, as_of: datetime = NOW + 30 * DAY) -> list[object
 
 def numbers(database: Database, as_of: datetime = NOW + 30 * DAY) -> list[float]:
     with database.reading() as connection:
-        rows = facts.numbers(connection, as_of=as_of, since=NOW - 100 * DAY, streams={("files", "usage")})
+        rows = recall.numbers(connection, as_of=as_of, since=NOW - 100 * DAY, streams={("files", "usage")})
         return sorted(row[4] or 0.0 for row in rows)
 
 
@@ -270,11 +270,11 @@ def test_a_stream_is_down_until_a_pull_completes_again(database: Database) -> No
             connection, stream_id=stream.stream_id, pull_id=pull_id, failure="HTTP 503", now=NOW + DAY
         )
     with database.reading() as connection:
-        (down,) = facts.readings(connection, NOW + DAY)
-        (before,) = facts.readings(connection, NOW)
+        (down,) = recall.readings(connection, NOW + DAY)
+        (before,) = recall.readings(connection, NOW)
     store_snapshot(database, [a_number(1, 10.0)], now=NOW + 2 * DAY)
     with database.reading() as connection:
-        (back,) = facts.readings(connection, NOW + 2 * DAY)
+        (back,) = recall.readings(connection, NOW + 2 * DAY)
 
     assert (down.down, down.complete_at, down.failure) == (True, NOW, "HTTP 503")
     assert (before.down, before.complete_at) == (False, NOW)
@@ -285,7 +285,7 @@ def test_what_a_source_said_that_is_no_longer_configured_does_not_count(database
     store_snapshot(database, [a_number(1, 10.0)])
 
     with database.reading() as connection:
-        rows = facts.numbers(
+        rows = recall.numbers(
             connection, as_of=NOW + DAY, since=NOW - 100 * DAY, streams={("files", "another")}
         )
 
