@@ -12,8 +12,8 @@ import pytest
 
 from crmhealth.cli import main
 from sandbox.server import run_in_thread
-from tests.crashes.scenario import FIRST
 from tests.company import CREDENTIALS, Company
+from tests.crashes.scenario import FIRST
 
 STRANGERS = 12
 
