@@ -12,8 +12,7 @@ import structlog
 from crmhealth.cycle import World, cycle
 from crmhealth.settings import Settings
 from crmhealth.wiring import Stop, open_world, system_clock
-from scoring.errors import ConfigError, StateError
-from state.database import BusyError
+from scoring.errors import BusyError, ConfigError, StateError
 
 log = structlog.get_logger()
 

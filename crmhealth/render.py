@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from crmhealth.wiring import Silent
+from crmhealth.progress import Silent
 from scoring.errors import Finding, Problem
 
 STYLES: Mapping[str, str] = {"red": "red", "yellow": "yellow", "green": "green", "unknown": "bright_black"}

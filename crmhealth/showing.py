@@ -166,7 +166,9 @@ def task_composer(
             task=NewTask(
                 key=task_key(installation, transition.account_id, playbook.id, episode),
                 crm_id=crm_id,
-                subject=playbooks.render(playbook.subject, values)[:SUBJECT_LENGTH],
+                subject=playbooks.render(playbook.subject, values, playbooks.DEFAULT_SUBJECT)[
+                    :SUBJECT_LENGTH
+                ],
                 body=playbooks.render(playbook.body, values),
                 owner_id=owner or playbook.fallback_owner,
                 due_on=due_on,

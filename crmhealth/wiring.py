@@ -13,6 +13,7 @@ from connectors import Connector, Context
 from connectors.crm._base import CrmSession
 from crmhealth import book
 from crmhealth.cycle import World
+from crmhealth.progress import Silent
 from crmhealth.settings import CrmSettings, Settings
 from state.database import Database
 from state.migrate import upgrade
@@ -34,19 +35,6 @@ class Stop:
     def sleep(self, seconds: float) -> None:
         """Wait, unless asked to stop."""
         self._event.wait(seconds)
-
-
-class Silent:
-    """Progress for nobody."""
-
-    def step(self, name: str) -> None:
-        """A step has begun."""
-
-    def total(self, count: int) -> None:
-        """So many inputs will be written."""
-
-    def written(self, count: int) -> None:
-        """So many more have been written."""
 
 
 def system_clock() -> datetime:

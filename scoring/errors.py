@@ -11,6 +11,7 @@ Branches answer two questions: what happens next, and who acts.
     ├── RejectedError      the system refused this one record or request for good; the admin acts
     ├── UnsafePlanError    the guard refused: nothing is written; the admin approves or changes a limit
     └── StateError         the database cannot be trusted: the daemon stops; the admin acts
+        └── BusyError          another process works on it: wait until that one is done; nobody acts
 
 Facts are attributes. The sentence for people is made once, in `crmhealth.cli`.
 """
@@ -115,3 +116,7 @@ class UnsafePlanError(CrmhealthError):
 
 class StateError(CrmhealthError):
     """The state database is missing, locked, too new, too old or damaged."""
+
+
+class BusyError(StateError):
+    """Another crmhealth process is at work on this database; it will be free when that one is done."""

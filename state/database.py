@@ -14,15 +14,11 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from scoring.errors import StateError
+from scoring.errors import BusyError, StateError
 
 BUSY_TIMEOUT_MS = 15_000
 LOCKS = {"work": 0x63726D68, "daemon": 0x63726D69}
 """What a process may hold alone, and the number under which PostgreSQL knows it ("crmh" and the next)."""
-
-
-class BusyError(StateError):
-    """Another crmhealth process is at work on this database; it will be free when that one is done."""
 
 
 class Database:
