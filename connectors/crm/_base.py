@@ -1,14 +1,15 @@
 """What every CRM session has in common: the values it reads, and how one request is retried."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_base
 
 from connectors._base import CheckResult
-from scoring.errors import TransientError, UnansweredError
+from scoring.errors import PayloadError, TransientError, UnansweredError
 from scoring.model import JsonValue
 
 Answer = TypeVar("Answer")
@@ -16,6 +17,9 @@ Answer = TypeVar("Answer")
 ATTEMPTS = 5
 LONGEST_WAIT_SECONDS = 30.0
 """A system that asks for more than this is left alone until the next run, rather than held on to."""
+
+SURPRISES = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
+"""What the vendors' clients and parsing raise on an answer of a shape nobody foresaw."""
 
 FieldKind: TypeAlias = Literal["number", "text", "instant", "date", "bool", "choice", "other"]
 
@@ -70,6 +74,34 @@ class CrmSession(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+
+
+@contextmanager
+def known_shape(system: str, path: str) -> Iterator[None]:
+    """Turn what parsing raises on an odd answer into PayloadError."""
+    try:
+        yield
+    except SURPRISES as exc:
+        raise PayloadError(system, path, f"an unexpected shape ({type(exc).__name__})") from exc
+
+
+def an_object(value: object) -> Mapping[str, Any]:
+    """Give a JSON object as such; raise TypeError where it is none."""
+    if not isinstance(value, Mapping):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+def an_id(value: object) -> str:
+    """Give a record id as text; raise ValueError where it is neither text nor a whole number."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise ValueError(type(value).__name__)
+    return str(value)
+
+
+def a_scalar(value: object) -> JsonValue:
+    """Give a field value, None where it is a list or an object."""
+    return value if isinstance(value, str | int | float | bool) else None
 
 
 class _Wait(wait_base):

@@ -5,12 +5,12 @@ our own (one login for many threads), a renewal that is bounded and keeps the ca
 every request, and an error for every odd answer. Salesforce promises no Retry-After, so waits are ours.
 """
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-import orjson
 import requests
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from requests.adapters import HTTPAdapter
@@ -19,7 +19,18 @@ from simple_salesforce.exceptions import SalesforceError
 
 from connectors._base import CheckResult, Context
 from connectors._secrets import Secret
-from connectors.crm._base import BookRecord, CrmField, FieldKind, repeat
+from connectors._text import read_json
+from connectors.crm._base import (
+    SURPRISES,
+    BookRecord,
+    CrmField,
+    FieldKind,
+    a_scalar,
+    an_id,
+    an_object,
+    known_shape,
+    repeat,
+)
 from scoring.errors import (
     CredentialsError,
     CrmhealthError,
@@ -118,6 +129,9 @@ class _Client(Salesforce):
             raise SalesforceError(answer.url, answer.status_code, name, answer.content)
         return answer
 
+    def parse_result_to_json(self, result: requests.Response) -> Any:
+        return read_json(result.content)
+
 
 class SalesforceSession:
     """One org. Every error that leaves it is one of ours."""
@@ -148,8 +162,8 @@ class SalesforceSession:
     ) -> Any:
         """Make one REST call below /services/data/vNN.0/ and give the parsed answer.
 
-        Raises TransientError, UnansweredError (it may have been carried out), RejectedError with Salesforce's
-        code, CredentialsError.
+        Raises TransientError, UnansweredError and PayloadError (it may have been carried out), RejectedError
+        with Salesforce's code, CredentialsError.
         """
 
         def call() -> Any:
@@ -162,37 +176,44 @@ class SalesforceSession:
         """Yield the pages of a query."""
         path = "queryAll/" if include_deleted else "query/"
         page = self.restful(path, params={"q": soql})
+        seen: set[str] = set()
         while True:
             if not isinstance(page, dict) or not isinstance(page.get("records"), list):
                 raise PayloadError(self.name, "query.records", "the answer to a query has no list of records")
             yield page["records"]
-            if page.get("done", True):
+            if page.get("done") is True:
                 return
             following = page.get("nextRecordsUrl")
-            if not isinstance(following, str):
+            if page.get("done") is not False or not isinstance(following, str):
                 raise PayloadError(
                     self.name, "query.nextRecordsUrl", "an unfinished query names no next page"
                 )
+            if following in seen:
+                raise PayloadError(self.name, "query.nextRecordsUrl", "the pages go in circles")
+            seen.add(following)
             page = self.restful("query/" + following.rsplit("/", 1)[-1])
 
     def read_book(self, *, read: Mapping[str, str], written: Sequence[str]) -> Iterator[Sequence[BookRecord]]:
         """Yield all accounts that `where` selects; see `CrmSession.read_book`."""
         for page in self.query(self._book_query(["Id", *read.values(), *written], self.settings.where)):
-            yield [
-                BookRecord(
-                    crm_id=str(record["Id"]),
-                    fields={ours: _dig(record, theirs) for ours, theirs in read.items()},
-                    shown={name: _dig(record, name) for name in written},
-                )
-                for record in page
-            ]
+            with known_shape(self.name, "query.records"):
+                records = [
+                    BookRecord(
+                        crm_id=an_id(an_object(record)["Id"]),
+                        fields={ours: _dig(record, theirs) for ours, theirs in read.items()},
+                        shown={name: _dig(record, name) for name in written},
+                    )
+                    for record in page
+                ]
+            yield records
 
     def describe(self, object_name: str) -> Mapping[str, CrmField]:
         """Give the fields of an sObject that these credentials can see; without FLS a field is absent."""
         answer = self.restful(f"sobjects/{object_name}/describe")
         if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list):
             raise PayloadError(self.name, f"{object_name}.describe.fields", "no list of fields")
-        return {item["name"]: _field(item) for item in answer["fields"]}
+        with known_shape(self.name, f"{object_name}.describe.fields"):
+            return {str(item["name"]): _field(item) for item in answer["fields"]}
 
     def try_book(
         self, *, read: Mapping[str, str], written: Sequence[str], fields: Mapping[str, CrmField]
@@ -257,20 +278,32 @@ class SalesforceSession:
 
     def _request_token(self) -> tuple[str, str]:
         url = f"https://{urlsplit(self.settings.url).netloc}/services/oauth2/token"
-        answer = self._http.post(
-            url,
-            data={"grant_type": "client_credentials"},
-            auth=(self.settings.client_id.get_secret_value(), self.settings.client_secret.get_secret_value()),
-        )
-        if answer.status_code >= 500 or answer.status_code in UNANSWERED_STATUS:
-            raise TransientError(self.name, f"login answered {answer.status_code}", status=answer.status_code)
-        body = _parsed(answer.content)
-        if answer.status_code != 200:
-            reason = body.get("error_description") or body.get("error") if isinstance(body, dict) else None
-            raise CredentialsError(self.name, f"the login was refused: {reason or answer.status_code}")
-        if not isinstance(body, dict) or not body.get("access_token") or not body.get("instance_url"):
-            raise PayloadError(self.name, "token", "the login answer has no access_token and instance_url")
-        return str(body["access_token"]), urlsplit(str(body["instance_url"])).netloc
+        try:
+            answer = self._http.post(
+                url,
+                data={"grant_type": "client_credentials"},
+                auth=(
+                    self.settings.client_id.get_secret_value(),
+                    self.settings.client_secret.get_secret_value(),
+                ),
+            )
+        except requests.exceptions.RequestException as exc:
+            # Never UnansweredError: what was to follow the login has not been sent.
+            raise TransientError(self.name, f"no answer to the login ({type(exc).__name__})") from exc
+        status, body = answer.status_code, _parsed(answer.content)
+        # A refusal is JSON; a web page is a gateway's, not the login's.
+        refused = status != 200 and isinstance(body, dict)
+        if status >= 500 or status in UNANSWERED_STATUS or (status != 200 and not refused):
+            raise TransientError(self.name, f"login answered {status}", status=status)
+        if refused:
+            reason = body.get("error_description") or body.get("error")
+            raise CredentialsError(self.name, f"the login was refused: {reason or status}")
+        with known_shape(self.name, "token"):
+            token = str(an_object(body)["access_token"])
+            instance = urlsplit(str(body["instance_url"])).netloc
+            if not (token.isascii() and token.isprintable() and token and instance):
+                raise ValueError("no access_token and instance_url")
+        return token, instance
 
     def _ask(self, call: Callable[[], Answer], *, idempotent: bool) -> Answer:
         def translated() -> Answer:
@@ -280,7 +313,7 @@ class SalesforceSession:
                 raise self._translated(exc) from exc
             except requests.exceptions.ConnectTimeout as exc:
                 raise TransientError(self.name, "no connection in time") from exc
-            except requests.exceptions.JSONDecodeError as exc:
+            except json.JSONDecodeError as exc:
                 raise UnansweredError(self.name, "an answer that is not JSON") from exc
             except requests.exceptions.ConnectionError as exc:
                 if "NewConnectionError" in str(exc):
@@ -288,6 +321,8 @@ class SalesforceSession:
                 raise UnansweredError(self.name, "the connection broke off") from exc
             except requests.exceptions.RequestException as exc:
                 raise UnansweredError(self.name, type(exc).__name__) from exc
+            except SURPRISES as exc:
+                raise PayloadError(self.name, "answer", f"an unexpected {type(exc).__name__}") from exc
 
         return repeat(
             translated, idempotent=idempotent, sleep=self._context.sleep, jitter=self._context.jitter
@@ -316,15 +351,16 @@ def _error_parts(content: object) -> tuple[str, str, str | None]:
     first = parsed[0] if isinstance(parsed, list) and parsed else parsed
     if not isinstance(first, dict):
         return "", "", None
-    fields = first.get("fields") or [None]
-    return str(first.get("errorCode") or ""), str(first.get("message") or "").strip(), fields[0]
+    fields = first.get("fields")
+    field = str(fields[0]) if isinstance(fields, list) and fields else None
+    return str(first.get("errorCode") or ""), str(first.get("message") or "").strip(), field
 
 
 def _parsed(content: bytes) -> Any:
     # An odd body (HTML from a gateway) is no news about the record; the status decides.
     try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
+        return read_json(content)
+    except (ValueError, RecursionError):
         return None
 
 
@@ -332,7 +368,7 @@ def _dig(record: Mapping[str, Any], path: str) -> JsonValue:
     value: Any = record
     for part in path.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
-    return value if isinstance(value, str | int | float | bool) else None
+    return a_scalar(value)
 
 
 _KINDS: Mapping[str, FieldKind] = {

@@ -1,17 +1,18 @@
 """Writes fields and tasks into Salesforce, in collections of 200.
 
 A collections call answers 200 even when every record failed; results are in request order and a failed one
-has no id, so they are told apart by position alone. Updating fields sets values and may be repeated; creating
+has no id, so they are told apart by position; one that succeeded must also name the record that was asked for. Updating fields sets values and may be repeated; creating
 a task may not, so an unanswered creation is looked for by its key before anything else happens.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from simple_salesforce.format import format_soql
 
+from connectors.crm._base import an_id, an_object, known_shape
 from connectors.crm.salesforce import SalesforceSession
-from scoring.errors import RejectedError, UnansweredError
+from connectors.matching import canonical_id
+from scoring.errors import PayloadError, RejectedError, UnansweredError
 from sync.values import FieldUpdate, NewTask, Outcome, OutcomeStatus
 
 COLLECTION = 200
@@ -68,8 +69,11 @@ class SalesforceCrm:
             condition = format_soql("IN {keys}", keys=part)
             soql = f"SELECT Id, {self._key_field} FROM Task WHERE {self._key_field} {condition}"
             for page in self._session.query(soql, include_deleted=True):
-                found |= {str(record[self._key_field]): str(record["Id"]) for record in page}
-        return found
+                with known_shape(self.name, "query.records"):
+                    found |= {
+                        an_id(an_object(record)[self._key_field]): an_id(record["Id"]) for record in page
+                    }
+        return {task.key: found[task.key] for task in tasks if task.key in found}
 
     def open_tasks(self, tasks: Sequence[NewTask]) -> Sequence[Outcome]:
         """Create tasks in one call that is never repeated; without an answer they are looked for."""
@@ -93,11 +97,11 @@ class SalesforceCrm:
                 body={"allOrNone": False, "records": records},
                 idempotent=False,
             )
-        except UnansweredError as exc:
+        except (UnansweredError, PayloadError) as exc:
             return self._looked_for(tasks, exc.detail)
         except RejectedError as exc:
             return [_rejected(ref, exc.code, exc.detail, exc.field) for ref in refs]
-        return list(_outcomes(refs, answer).values())
+        return [_outcome(ref, result) for ref, result in _in_order(refs, answer)]
 
     def _update(self, records: Mapping[str, Mapping[str, object]]) -> dict[str, Outcome]:
         body = {
@@ -112,41 +116,63 @@ class SalesforceCrm:
             answer = self._session.restful("composite/sobjects", method="PATCH", body=body)
         except RejectedError as exc:
             return {ref: _rejected(ref, exc.code, exc.detail, exc.field) for ref in refs}
-        return _outcomes(refs, answer)
+        except PayloadError as exc:
+            return {ref: _unknown(ref, "UNREADABLE", exc.detail) for ref in refs}
+        return {ref: _outcome(ref, result, record_id=ref) for ref, result in _in_order(refs, answer)}
 
     def _looked_for(self, tasks: Sequence[NewTask], why: str) -> list[Outcome]:
-        found = self.find_tasks(tasks)
+        try:
+            found = self.find_tasks(tasks)
+        except (PayloadError, RejectedError):
+            found = {}
         return [
             Outcome(ref=task.key, status=OutcomeStatus.ACKNOWLEDGED, created_id=found[task.key])
             if task.key in found
-            else Outcome(ref=task.key, status=OutcomeStatus.UNKNOWN, code="UNANSWERED", message=why)
+            else _unknown(task.key, "UNANSWERED", why)
             for task in tasks
         ]
 
 
-def _outcomes(refs: Sequence[str], answer: Any) -> dict[str, Outcome]:
+def _in_order(refs: Sequence[str], answer: object) -> Iterator[tuple[str, object]]:
     """Match a collections answer with what was asked; a result that is missing proves nothing."""
-    results = answer if isinstance(answer, list) and len(answer) == len(refs) else [None] * len(refs)
-    return {ref: _outcome(ref, result) for ref, result in zip(refs, results, strict=True)}
+    whole = isinstance(answer, list) and len(answer) == len(refs)
+    return zip(refs, answer if whole and isinstance(answer, list) else [None] * len(refs), strict=True)
 
 
-def _outcome(ref: str, result: Any) -> Outcome:
+def _outcome(ref: str, result: object, *, record_id: str | None = None) -> Outcome:
+    """Say how one input ended; success must name `record_id`, or of a new record any id."""
     if not isinstance(result, dict):
-        return Outcome(
-            ref=ref, status=OutcomeStatus.UNKNOWN, code="NO_RESULT", message="no result for this record"
-        )
-    if result.get("success") is True and result.get("id"):
-        return Outcome(ref=ref, status=OutcomeStatus.ACKNOWLEDGED, created_id=str(result["id"]))
-    errors = result.get("errors") or [{}]
-    first = errors[0]
+        return _unknown(ref, "NO_RESULT", "no result for this record")
+    if result.get("success") is True:
+        return _success(ref, result.get("id"), record_id)
+    first = _first(result.get("errors"))
+    if result.get("success") is not False or not isinstance(first, dict):
+        return _unknown(ref, "NO_RESULT", "neither success nor an error for this record")
     code = str(first.get("statusCode") or "NO_CODE")
     message = str(first.get("message") or "refused without a reason")
-    fields = first.get("fields") or [None]
     # An org's own trigger wraps the lock error in a code of its own.
     if code == LOCK_CODE or LOCK_CODE in message:
         return Outcome(ref=ref, status=OutcomeStatus.DEFERRED, code=LOCK_CODE, message=message)
-    status = OutcomeStatus.UNKNOWN if code in AMBIGUOUS_CODES else OutcomeStatus.REJECTED
-    return Outcome(ref=ref, status=status, code=code, message=message, field=fields[0])
+    if code in AMBIGUOUS_CODES:
+        return _unknown(ref, code, message)
+    field = _first(first.get("fields"))
+    return _rejected(ref, code, message, field if isinstance(field, str) else None)
+
+
+def _success(ref: str, given: object, wanted: str | None) -> Outcome:
+    if not isinstance(given, str) or not given:
+        return _unknown(ref, "NO_RESULT", "success without an id")
+    if wanted is not None and canonical_id(given) != canonical_id(wanted):
+        return _unknown(ref, "WRONG_ID", f"the result is that of another record, {given}")
+    return Outcome(ref=ref, status=OutcomeStatus.ACKNOWLEDGED, created_id=given)
+
+
+def _first(items: object) -> object:
+    return items[0] if isinstance(items, list) and items else None
+
+
+def _unknown(ref: str, code: str, message: str) -> Outcome:
+    return Outcome(ref=ref, status=OutcomeStatus.UNKNOWN, code=code, message=message)
 
 
 def _rejected(ref: str, code: str, message: str, field: str | None) -> Outcome:

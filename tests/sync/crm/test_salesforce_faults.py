@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.server import Running
-from scoring.errors import CredentialsError, RejectedError, TransientError, UnansweredError
+from scoring.errors import CredentialsError, PayloadError, RejectedError, TransientError, UnansweredError
 from sync.crm.salesforce import SalesforceCrm
 from sync.values import FieldUpdate, NewTask, OutcomeStatus
 from tests.sync.crm import sessions
@@ -259,6 +259,60 @@ def test_wrong_credentials_are_told_as_such(stand_ins: Running, ids: list[str]) 
     with pytest.raises(CredentialsError, match="no client credentials user enabled"):
         crm.write(updates(ids))
     crm._session.close()
+
+
+LOGIN = {"method": "POST", "path": "oauth2/token"}
+
+
+@pytest.mark.parametrize("do", ["drop_before", "drop_after", "status"])
+def test_a_login_that_fails_in_passing_is_repeated_even_before_a_creation(
+    crm: SalesforceCrm, stand_ins: Running, ids: list[str], waits: list[float], do: str
+) -> None:
+    fault(stand_ins, do, match=LOGIN, times=2, status=503, body="<h1>maintenance</h1>")
+
+    (outcome,) = crm.open_tasks([a_task(ids[0])])
+
+    assert outcome.status is ACKNOWLEDGED
+    assert len(sessions.truth(stand_ins, "salesforce", "Task")) == 1
+    assert len(waits) == 2
+
+
+def test_a_login_that_breaks_off_when_a_session_is_renewed_leaves_nothing_unknown(
+    crm: SalesforceCrm, stand_ins: Running, ids: list[str]
+) -> None:
+    crm.write(updates(ids))
+    fault(stand_ins, "expire_session", match=CREATION)
+    fault(stand_ins, "drop_after", match=LOGIN)
+
+    (outcome,) = crm.open_tasks([a_task(ids[0])])
+
+    assert outcome.status is ACKNOWLEDGED
+    assert len(sessions.truth(stand_ins, "salesforce", "Task")) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+def test_a_web_page_instead_of_a_login_is_no_refusal_of_it(
+    crm: SalesforceCrm, stand_ins: Running, ids: list[str], status: int
+) -> None:
+    fault(stand_ins, "status", match=LOGIN, status=status, body="<h1>busy</h1>", times=None)
+
+    with pytest.raises(TransientError) as caught:
+        crm.open_tasks([a_task(ids[0])])
+
+    assert not isinstance(caught.value, UnansweredError)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>", {}, {"access_token": "x"}, [], {"access_token": "x", "instance_url": "http://["}]
+)
+def test_a_login_without_a_token_is_a_payload_error(stand_ins: Running, body: object) -> None:
+    fault(stand_ins, "odd_body", match=LOGIN, body=body, times=None)
+    session = sessions.salesforce_session(stand_ins)
+
+    with pytest.raises(PayloadError):
+        session.check()
+    session.close()
 
 
 def test_an_unanswered_creation_that_was_carried_out_is_found_not_repeated(
