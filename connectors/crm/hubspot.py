@@ -6,17 +6,28 @@ inside a 200), no retries of its own, a timeout on every call, and one connectio
 hook `api_factory` is where that happens, and where paths become date-based ones when so configured.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import orjson
 import urllib3
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors._base import CheckResult, Context
 from connectors._secrets import Secret
-from connectors.crm._base import BookRecord, CrmField, FieldKind, repeat
+from connectors._text import read_json
+from connectors.crm._base import (
+    SURPRISES,
+    BookRecord,
+    CrmField,
+    FieldKind,
+    a_scalar,
+    an_id,
+    an_object,
+    known_shape,
+    repeat,
+)
 from scoring.errors import (
     CredentialsError,
     CrmhealthError,
@@ -25,13 +36,15 @@ from scoring.errors import (
     TransientError,
     UnansweredError,
 )
-from scoring.model import JsonValue
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 100.0
 PAGE = 100
 # HubSpot promises no Retry-After; these are its documented windows, by policyName.
 POLICY_WAIT_SECONDS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 86_400.0}
 LOCKED_WAIT_SECONDS = 2.0
+VALUES_NOT_VALID = "Property values were not valid: "
+SAME_FOR_ALL = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE", "MISSING_SCOPES"})
+"""Causes that lie in the portal: a record that sets the same property is refused like the one that was."""
 UNANSWERED_STATUS = frozenset({408, 500, 502, 503, 504, 521, 522, 523, 524})
 
 
@@ -83,8 +96,8 @@ class HubspotSession:
     def ask(self, call: Callable[..., Any], *args: Any, idempotent: bool, **kwargs: Any) -> Reply:
         """Make one call of the client and give status and body.
 
-        Raises TransientError, UnansweredError (it may have been carried out), RejectedError with HubSpot's
-        category, CredentialsError.
+        Raises TransientError, UnansweredError and PayloadError (it may have been carried out), RejectedError
+        with HubSpot's category, CredentialsError.
         """
 
         def once() -> Reply:
@@ -109,6 +122,8 @@ class HubspotSession:
                 raise UnansweredError(self.name, "an error page that is not text") from exc
             except self._errors as exc:
                 raise self._translated(exc.status or 0, exc.body, exc.headers) from exc
+            except SURPRISES as exc:
+                raise PayloadError(self.name, "answer", f"an unexpected {type(exc).__name__}") from exc
             body = _parsed(data)
             if not isinstance(body, dict):
                 raise UnansweredError(self.name, f"HTTP {raw.status} with a body that is not JSON")
@@ -119,27 +134,15 @@ class HubspotSession:
     def read_book(self, *, read: Mapping[str, str], written: Sequence[str]) -> Iterator[Sequence[BookRecord]]:
         """Yield all companies that `where` selects; see `CrmSession.read_book`."""
         names = list(dict.fromkeys([*read.values(), *written, *self.settings.where]))
-        after: str | None = None
-        while True:
-            more = {} if after is None else {"after": after}
-            reply = self.ask(
-                self.objects().basic_api.get_page,
-                self.settings.object,
-                limit=PAGE,
-                properties=names,
-                idempotent=True,
-                **more,
-            )
-            results = reply.body.get("results")
-            if not isinstance(results, list):
-                raise PayloadError(self.name, "results", "a page of companies has no list of results")
-            yield [self._record(item, read, written) for item in results if self._selected(item)]
-            following = ((reply.body.get("paging") or {}).get("next") or {}).get("after")
-            if following is None:
-                return
-            if following == after:
-                raise PayloadError(self.name, "paging.next.after", "the listing goes in circles")
-            after = str(following)
+        wants_owners = "owner_id" in read and "owner_active" not in read
+        active: frozenset[str] | None = None
+        pages = self._pages(self.objects().basic_api.get_page, self.settings.object, properties=names)
+        for number, results in enumerate(pages):
+            with known_shape(self.name, "results"):
+                page = [_record(item, read, written) for item in results if self._selected(item)]
+            if wants_owners and number == 0:
+                active = self._owners_if_allowed()
+            yield page if active is None else [_with_owner_active(record, active) for record in page]
 
     def describe(self, object_name: str) -> Mapping[str, CrmField]:
         """Give the properties of an object type, by name."""
@@ -147,31 +150,49 @@ class HubspotSession:
         results = reply.body.get("results")
         if not isinstance(results, list):
             raise PayloadError(self.name, f"properties.{object_name}.results", "no list of properties")
-        return {str(item["name"]): _field(item) for item in results}
+        with known_shape(self.name, f"properties.{object_name}.results"):
+            return {str(item["name"]): _field(item) for item in results}
 
     def key_is_unique(self, object_name: str, property_name: str) -> bool:
         """Tell whether the portal enforces that values of this property are unique."""
         reply = self.ask(
             self._ready().crm.properties.core_api.get_by_name, object_name, property_name, idempotent=True
         )
-        return bool(reply.body.get("hasUniqueValue"))
+        return reply.body.get("hasUniqueValue") is True
 
     def active_owners(self) -> frozenset[str]:
         """Give the ids of owners that are not archived."""
         owners: set[str] = set()
-        after: str | None = None
+        for results in self._pages(self._ready().crm.owners.owners_api.get_page):
+            with known_shape(self.name, "owners.results"):
+                owners |= {an_id(item["id"]) for item in results if not an_object(item).get("archived")}
+        return frozenset(owners)
+
+    def _owners_if_allowed(self) -> frozenset[str] | None:
+        """Give the active owners, None where the token may read companies but not owners."""
+        try:
+            return self.active_owners()
+        except CredentialsError:
+            return None
+
+    def _pages(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Iterator[list[Any]]:
+        """Yield the results of a listing, page by page."""
+        more: dict[str, str] = {}
+        seen: set[str] = set()
         while True:
-            more = {} if after is None else {"after": after}
-            reply = self.ask(
-                self._ready().crm.owners.owners_api.get_page, limit=PAGE, idempotent=True, **more
-            )
-            owners |= {
-                str(item["id"]) for item in reply.body.get("results") or () if not item.get("archived")
-            }
-            following = ((reply.body.get("paging") or {}).get("next") or {}).get("after")
-            if following is None or following == after:
-                return frozenset(owners)
-            after = str(following)
+            reply = self.ask(call, *args, limit=PAGE, idempotent=True, **kwargs, **more)
+            results = reply.body.get("results")
+            if not isinstance(results, list):
+                raise PayloadError(self.name, "results", "a page has no list of results")
+            yield results
+            with known_shape(self.name, "paging.next.after"):
+                after = _following(reply.body)
+            if after is None:
+                return
+            if after in seen:
+                raise PayloadError(self.name, "paging.next.after", "the listing goes in circles")
+            seen.add(after)
+            more = {"after": after}
 
     def try_book(
         self, *, read: Mapping[str, str], written: Sequence[str], fields: Mapping[str, CrmField]
@@ -245,19 +266,12 @@ class HubspotSession:
             return CredentialsError(self.name, f"{answer.get('category') or status}: {message}")
         if status in UNANSWERED_STATUS or status >= 500 or status == 0:
             return UnansweredError(self.name, message, status=status)
-        return RejectedError(self.name, str(answer.get("category") or f"HTTP_{status}"), message)
+        code, name = cause(answer)
+        return RejectedError(self.name, code or f"HTTP_{status}", message, field=name)
 
-    def _selected(self, item: Mapping[str, Any]) -> bool:
-        properties = item.get("properties") or {}
+    def _selected(self, item: object) -> bool:
+        properties = an_object(an_object(item)["properties"])
         return all(properties.get(name) == value for name, value in self.settings.where.items())
-
-    def _record(self, item: Mapping[str, Any], read: Mapping[str, str], written: Sequence[str]) -> BookRecord:
-        properties: Mapping[str, JsonValue] = item.get("properties") or {}
-        return BookRecord(
-            crm_id=str(item["id"]),
-            fields={ours: properties.get(theirs) or None for ours, theirs in read.items()},
-            shown={name: properties.get(name) for name in written},
-        )
 
 
 CRM = HubspotSession
@@ -293,6 +307,54 @@ _KINDS: Mapping[str, FieldKind] = {
 }
 
 
+def _record(item: Mapping[str, Any], read: Mapping[str, str], written: Sequence[str]) -> BookRecord:
+    properties = an_object(item["properties"])
+    return BookRecord(
+        crm_id=an_id(item["id"]),
+        fields={ours: a_scalar(properties.get(theirs)) or None for ours, theirs in read.items()},
+        shown={name: a_scalar(properties.get(name)) for name in written},
+    )
+
+
+def _with_owner_active(record: BookRecord, active: frozenset[str]) -> BookRecord:
+    owner = record.fields["owner_id"]
+    if owner is None:
+        return record
+    return replace(record, fields={**record.fields, "owner_active": str(owner) in active})
+
+
+def cause(answer: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Give the code and the property of a refusal; a cause that lies in the portal goes before any other."""
+    listed = answer.get("errors")
+    # Some answers say it in the sentence only: Property values were not valid: [{"error": …, "name": …}]
+    in_words = _parsed(str(answer.get("message") or "").partition(VALUES_NOT_VALID)[2])
+    causes = [
+        *(_code_and_name(item) for item in (listed if isinstance(listed, list) else ())),
+        *(_code_and_name(item) for item in (in_words if isinstance(in_words, list) else ())),
+    ]
+    certain = [cause for cause in causes if cause[0] in SAME_FOR_ALL]
+    if certain:
+        return next((cause for cause in certain if cause[1]), certain[0])
+    names = {name for _, name in causes if name}
+    return str(answer.get("category") or ""), names.pop() if len(names) == 1 else None
+
+
+def _code_and_name(error: object) -> tuple[str, str | None]:
+    if not isinstance(error, dict):
+        return "", None
+    context = error.get("context")
+    named = context.get("propertyName") if isinstance(context, dict) else None
+    name = named[0] if isinstance(named, list) and named else error.get("name")
+    return str(error.get("code") or error.get("error") or ""), name if isinstance(name, str) else None
+
+
+def _following(body: Mapping[str, Any]) -> str | None:
+    """Give the cursor of the next page, None on the last one."""
+    paging = body.get("paging")
+    following = None if paging is None else an_object(paging).get("next")
+    return None if following is None else an_id(an_object(following)["after"])
+
+
 def _field(item: Mapping[str, Any]) -> CrmField:
     meta = item.get("modificationMetadata") or {}
     return CrmField(
@@ -307,13 +369,14 @@ def _field(item: Mapping[str, Any]) -> CrmField:
 def _parsed(data: str | bytes) -> Any:
     # A gateway's HTML is no answer of HubSpot's; the status decides what it means.
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
+        return read_json(data)
+    except (ValueError, RecursionError):
         return None
 
 
 def _seconds(text: object) -> float | None:
     try:
-        return float(str(text)) if text is not None else None
+        seconds = float(str(text))
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None

@@ -128,6 +128,82 @@ def test_one_bad_input_costs_only_itself(crm: HubspotCrm, stand_ins: Running, id
     assert sum(o.status is ACKNOWLEDGED for o in outcomes) == 9
 
 
+@pytest.mark.parametrize(
+    ("name", "code"), [("nonsense", "PROPERTY_DOESNT_EXIST"), ("createdate", "READ_ONLY_VALUE")]
+)
+def test_a_property_nobody_can_write_costs_one_call_and_the_others_one_more(
+    crm: HubspotCrm, stand_ins: Running, ids: list[str], name: str, code: str
+) -> None:
+    batch = updates(ids)
+    for n in range(8):
+        batch[n] = FieldUpdate(crm_id=ids[n], values={"health_score": 42, name: "x"})
+
+    outcomes = crm.write(batch)
+
+    assert [(o.status, o.code, o.field) for o in outcomes[:8]] == [(REJECTED, code, name)] * 8
+    assert {o.status for o in outcomes[8:]} == {ACKNOWLEDGED}
+    assert sessions.counts(stand_ins, "hubspot")["write"] == 2
+
+
+def test_a_property_named_in_the_sentence_only_is_found_there(
+    crm: HubspotCrm, stand_ins: Running, ids: list[str]
+) -> None:
+    listed = '[{"isValid":false,"message":"no","error":"PROPERTY_DOESNT_EXIST","name":"health_score"}]'
+    body = {"message": f"Property values were not valid: {listed}", "category": "VALIDATION_ERROR"}
+    fault(stand_ins, "status", match=UPDATE, status=400, body=body)
+
+    outcomes = crm.write(updates(ids))
+
+    assert {(o.status, o.code, o.field) for o in outcomes} == {
+        (REJECTED, "PROPERTY_DOESNT_EXIST", "health_score")
+    }
+
+
+def test_a_batch_without_a_right_is_refused_at_once(
+    crm: HubspotCrm, stand_ins: Running, ids: list[str]
+) -> None:
+    body = {"message": "not granted", "category": "MISSING_SCOPES"}
+    fault(stand_ins, "status", match=UPDATE, status=400, body=body, times=None)
+
+    outcomes = crm.write(updates(ids))
+
+    assert {(o.status, o.code) for o in outcomes} == {(REJECTED, "MISSING_SCOPES")}
+    assert sessions.counts(stand_ins, "hubspot")["write"] == 1
+
+
+def test_halving_for_bad_records_stays_within_its_bound(stand_ins: Running) -> None:
+    ids = sessions.seeded(stand_ins, "hubspot", 100)
+    crm = sessions.hubspot_crm(stand_ins)
+    bad = {ids[n] for n in (0, 17, 50, 99)}
+    batch = [
+        FieldUpdate(crm_id=crm_id, values={"health_band": "purple" if crm_id in bad else "red"})
+        for crm_id in ids
+    ]
+
+    outcomes = crm.write(batch)
+    crm._session.close()
+
+    assert {o.ref for o in outcomes if o.status is REJECTED} == bad
+    assert {o.field for o in outcomes if o.status is REJECTED} == {"health_band"}
+    assert sum(o.status is ACKNOWLEDGED for o in outcomes) == 96
+    # 2 k log2(n), rounded up
+    assert sessions.counts(stand_ins, "hubspot")["write"] <= 2 * 4 * 7
+
+
+def test_a_portal_without_the_key_property_refuses_all_tasks_in_one_call(
+    stand_ins: Running, ids: list[str]
+) -> None:
+    crm = HubspotCrm(sessions.hubspot_session(stand_ins), key_property="nonsense")
+
+    outcomes = crm.open_tasks([a_task(crm_id, f"a{n}:red:1:1:1") for n, crm_id in enumerate(ids)])
+    crm._session.close()
+
+    assert {(o.status, o.code, o.field) for o in outcomes} == {
+        (REJECTED, "PROPERTY_DOESNT_EXIST", "nonsense")
+    }
+    assert sessions.counts(stand_ins, "hubspot")["write"] == 1
+
+
 def test_success_without_results_proves_nothing(crm: HubspotCrm, stand_ins: Running, ids: list[str]) -> None:
     fault(stand_ins, "empty_results", match=UPDATE)
 
@@ -256,3 +332,62 @@ def test_reading_the_book_follows_pages_and_selects_customers(stand_ins: Running
     assert sum(len(page) for page in pages) == 125
     assert len(pages) == 3
     session.close()
+
+
+@pytest.fixture
+def owned(stand_ins: Running) -> Running:
+    """A portal with a company of somebody who is there, one of somebody who has left, and one of nobody."""
+    owners = sessions.tell(
+        stand_ins,
+        "hubspot/records",
+        {"object": "owners", "records": [{"id": "11"}, {"id": "12", "archived": True}]},
+    )["ids"]
+    records = [
+        {"name": "Here", "hubspot_owner_id": owners[0]},
+        {"name": "Left", "hubspot_owner_id": owners[1]},
+        {"name": "Nobody"},
+    ]
+    sessions.tell(stand_ins, "hubspot/records", {"object": "companies", "records": records})
+    return stand_ins
+
+
+def owner_active(running: Running, **read: str) -> dict[object, object]:
+    """Read the book and give owner_active by name, "absent" where it is not there."""
+    session = sessions.hubspot_session(running)
+    fields = {"name": "name", **read}
+    records = [record for page in session.read_book(read=fields, written=[]) for record in page]
+    session.close()
+    return {record.fields["name"]: record.fields.get("owner_active", "absent") for record in records}
+
+
+def test_owners_who_have_left_are_told_from_those_who_are_there(owned: Running) -> None:
+    assert owner_active(owned, owner_id="hubspot_owner_id") == {
+        "Here": True,
+        "Left": False,
+        "Nobody": "absent",
+    }
+
+
+def test_owners_are_looked_up_once_for_the_whole_book_and_only_where_they_are_read(owned: Running) -> None:
+    records = [{"name": f"C{n}", "hubspot_owner_id": "11"} for n in range(250)]
+    sessions.tell(owned, "hubspot/records", {"object": "companies", "records": records})
+    before = sessions.counts(owned, "hubspot")["read"]
+
+    owner_active(owned, owner_id="hubspot_owner_id")
+    with_owners = sessions.counts(owned, "hubspot")["read"] - before
+    owner_active(owned)
+    without = sessions.counts(owned, "hubspot")["read"] - before - with_owners
+
+    assert (with_owners, without) == (4, 3)
+
+
+def test_a_mapped_owner_active_is_believed_instead(owned: Running) -> None:
+    shown = owner_active(owned, owner_id="hubspot_owner_id", owner_active="domain")
+
+    assert set(shown.values()) == {None}
+
+
+def test_a_token_that_may_not_read_owners_still_reads_the_book(owned: Running) -> None:
+    fault(owned, "status", match={"method": "GET", "path": "owners"}, status=403, times=None)
+
+    assert set(owner_active(owned, owner_id="hubspot_owner_id").values()) == {"absent"}

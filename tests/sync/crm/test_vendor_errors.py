@@ -10,8 +10,8 @@ from hubspot.crm.objects import ApiException
 
 from connectors.crm._base import repeat
 from sandbox.server import Running
-from scoring.errors import CrmhealthError
-from tests.sync.crm import sessions
+from scoring.errors import CrmhealthError, PayloadError
+from tests.sync.crm import canned, sessions
 
 
 def classes(module: object, base: type[BaseException]) -> list[type[BaseException]]:
@@ -82,6 +82,42 @@ def test_what_the_hubspot_client_raises_is_translated(stand_ins: Running) -> Non
     with pytest.raises(CrmhealthError):
         session.ask(call, idempotent=False)
     session.close()
+
+
+ODD = [
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    UnicodeError,
+    ValueError,
+]
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_a_client_trips_over_is_a_payload_error(kind: type[Exception]) -> None:
+    def call(**_: object) -> None:
+        raise kind("x")
+
+    with pytest.raises(PayloadError, match=kind.__name__):
+        canned.salesforce_session({})._ask(call, idempotent=False)
+    with pytest.raises(PayloadError, match=kind.__name__):
+        canned.hubspot_session({}).ask(call, idempotent=False)
+
+
+@pytest.mark.parametrize("asked", ["nan", "inf", "-1", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_wait_that_is_no_wait_is_not_believed(stand_ins: Running, asked: str) -> None:
+    waits: list[float] = []
+    action = {"do": "status", "status": 429, "headers": {"Retry-After": asked}, "body": {"message": "limit"}}
+    sessions.tell(stand_ins, "faults", {"system": "hubspot", "match": {}, "times": 1, "action": action})
+    session = sessions.hubspot_session(stand_ins, waits)
+
+    session.check()
+    session.close()
+
+    assert waits == [10.0]
 
 
 def test_a_wait_longer_than_the_longest_is_not_waited_for() -> None:
