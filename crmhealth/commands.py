@@ -38,7 +38,7 @@ from state import tasks as stored_tasks
 def check(settings: Settings, *, json: bool) -> int:
     """Say what works and what does not; 0, 2 for what the admin must mend, 4 for what does not answer."""
     output = Output(json=json)
-    with open_world(settings, alone=None) as world:
+    with open_world(settings, alone=None, migrate=False) as world:
         results = doctor.examine(world)
     if json:
         output.document({"ok": all(r.status == "ok" for r in results), "results": results})

@@ -33,7 +33,10 @@ class Result:
 def examine(world: World) -> list[Result]:
     """Look at the installation, every CRM with its mapped fields, and every source."""
     results = list(_installation())
-    results.append(Result(subject="state", status="ok", detail=world.database.engine.url.render_as_string()))
+    where = world.database.url.render_as_string()
+    there = world.database.is_there()
+    detail = where if there else f"{where} (will be created)"
+    results.append(Result(subject="state", status="ok", detail=detail))
     for crm in world.settings.crms:
         results += _examined(crm.name, partial(_crm, world, crm))
     for name, connector in world.sources.items():

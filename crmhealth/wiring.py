@@ -50,8 +50,11 @@ def open_world(
     progress: Silent | None = None,
     clock: Callable[[], datetime] = system_clock,
     alone: str | None = "work",
+    migrate: bool = True,
 ) -> Iterator[World]:
     """Build everything a pass works with, holding the lock `alone` on the database (None: no lock).
+
+    Without `migrate` the database is not even created, and nothing may be read from it.
 
     Raises StateError, BusyError where another process holds that lock.
     """
@@ -63,7 +66,8 @@ def open_world(
         stack.callback(database.close)
         if alone is not None:
             stack.enter_context(database.exclusive(alone))
-        upgrade(database)
+        if migrate:
+            upgrade(database)
         sessions = {crm.name: make_session(crm, settings, stop, jitter) for crm in settings.crms}
         for session in sessions.values():
             stack.callback(session.close)

@@ -68,6 +68,14 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": LOCKS[what]})
                 connection.commit()
 
+    def is_there(self) -> bool:
+        """Tell whether the database exists, without creating it. Raises StateError where it cannot be used."""
+        if self.is_sqlite and not os.path.exists(self.url.database or ""):
+            return False
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
+        return True
+
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()

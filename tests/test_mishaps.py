@@ -253,3 +253,13 @@ def test_another_master_on_the_same_database_is_refused(company: Company) -> Non
 
     assert code == 2
     assert "salesforce" in told["problems"][0]["message"]
+
+
+def test_check_changes_nothing_not_even_the_state(company: Company) -> None:
+    before = company.counted()
+
+    code, _ = company.run("check")
+
+    assert code == 0
+    assert not company.database.exists()
+    assert company.counted() == before
