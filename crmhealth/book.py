@@ -80,9 +80,15 @@ def account(account_id: str, crm_id: str, fields: Mapping[str, Any]) -> Account:
     )
 
 
-def links(connection: Connection, crms: Sequence[CrmSettings]) -> dict[str, dict[str, str]]:
-    """Give, per CRM, crm_id -> account_id."""
-    return {crm.name: stored_accounts.links(connection, crm.name) for crm in crms}
+def links(connection: Connection, crms: Sequence[CrmSettings], as_of: datetime) -> dict[str, dict[str, str]]:
+    """Give, per CRM, crm_id -> account_id of the records its book lists."""
+    found: dict[str, dict[str, str]] = {}
+    for crm in crms:
+        listed = recall.records(connection, topic=TOPIC, as_of=as_of, streams={(crm.name, STREAM)})
+        crm_ids = {source_id.removeprefix(f"{crm.name}:") for _, source_id, _, _ in listed}
+        linked = stored_accounts.links(connection, crm.name)
+        found[crm.name] = {crm_id: linked[crm_id] for crm_id in crm_ids & linked.keys()}
+    return found
 
 
 def _text(value: JsonValue) -> str:

@@ -46,6 +46,7 @@ class Exit(IntEnum):
     UNREACHABLE = 4
     STATE = 5
     CRASH = 70
+    INTERRUPTED = 130
 
 
 ConfigFile = Annotated[
@@ -296,6 +297,9 @@ def _guarded(json: bool, command: "Callable[[], int]") -> int:
     except errors.CrmhealthError as exc:
         output.failure("unreachable", str(exc), "try again; `crmhealth check` says more")
         return int(Exit.UNREACHABLE)
+    except KeyboardInterrupt:
+        output.failure("interrupted", "stopped by hand", "what was not done is found again by the next cycle")
+        return int(Exit.INTERRUPTED)
     except Exception as exc:
         # A bug of ours still ends in one sentence, one document, and the traceback in the log.
         log = structlog.get_logger()

@@ -127,7 +127,8 @@ def plan(settings: Settings, *, json: bool, as_of: datetime | None, details: boo
     output = Output(json=json)
     with open_world(settings) as world:
         with world.database.reading() as connection:
-            moment = as_of or _last_pull(connection) or system_clock()
+            seen = (_last_pull(connection), stored_scores.last_as_of(connection))
+            moment = as_of or max((at for at in seen if at), default=None) or system_clock()
         made, rows, found, _ = cycles.plan(world, moment)
         plan_id = cycles.store_plan(world, made, rows, found)
         calls = calls_needed(made, {crm.name: crm.batch_size for crm in world.crms})

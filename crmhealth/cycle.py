@@ -179,10 +179,11 @@ def emptied(settings: Settings, readings: Sequence[TopicReading]) -> list[Emptie
 
 def _plan_of(connection: Connection, world: World, judgement: Judgement) -> Plan:
     settings = world.settings
-    links = book.links(connection, settings.crms)
+    links = book.links(connection, settings.crms, judgement.as_of)
     remembered = ledger.remembered(connection, [crm.name for crm in settings.crms])
     scores = stored_scores.current(connection)
-    judged_before = frozenset(row.account_id for row in scores if row.memory.get("known_band") is not None)
+    bands = ((row.account_id, row.memory.get("known_band")) for row in scores)
+    known_bands = {account_id: str(band) for account_id, band in bands if band is not None}
     names = {account_id: account.name for account_id, account in judgement.accounts.items()}
     wanted = list(showing.wanted(judgement, settings.crms, links))
     if settings.daemon.on_leave == "clear":
@@ -199,12 +200,12 @@ def _plan_of(connection: Connection, world: World, judgement: Judgement) -> Plan
     waiting = [_brought_up_to_date(item, judgement, compose) for item in ledger.waiting(connection, names)]
     return make_plan(
         as_of=judgement.as_of,
-        baseline=not judged_before,
+        baseline=not known_bands,
         scored=len(judgement.rows),
         wanted=wanted,
         remembered=remembered,
         riding=showing.riding_fields(settings.crms),
-        transitions=showing.transitions(judgement, judged_before),
+        transitions=showing.transitions(judgement, known_bands),
         open_episodes=stored_tasks.open_episodes(connection),
         last_episodes=stored_tasks.last_episodes(connection),
         waiting_tasks=waiting,
@@ -276,7 +277,8 @@ def cycle(
         # Whatever it was, the run is on record as failed; who called says what becomes of it.
         with world.database.transaction() as connection:
             summary = {**report.summary(), "failure": f"{type(exc).__name__}: {exc}"}
-            runs.finish(connection, run_id, outcome="failed", summary=summary, now=world.clock())
+            outcome = "interrupted" if isinstance(exc, KeyboardInterrupt) else "failed"
+            runs.finish(connection, run_id, outcome=outcome, summary=summary, now=world.clock())
         raise
     report.stopped = world.stopped()
     with world.database.transaction() as connection:

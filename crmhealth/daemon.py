@@ -11,7 +11,7 @@ import structlog
 
 from crmhealth.cycle import World, cycle
 from crmhealth.settings import Settings
-from crmhealth.wiring import Stop, open_world, system_clock
+from crmhealth.wiring import Stop, open_world
 from scoring.errors import BusyError, ConfigError, StateError
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ def serve(settings: Settings) -> int:
 
         def job() -> None:
             try:
-                run_due(world, system_clock(), stop)
+                run_due(world, stop)
             except StateError as exc:
                 failed.append(exc)
                 stop.request()
@@ -64,18 +64,18 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def run_due(world: World, now: datetime, stop: Stop) -> None:
+def run_due(world: World, stop: Stop) -> None:
     """Run the newest slot that is due and has not been run; whatever goes wrong, the next slot comes.
 
     Waits while a command of an admin (`apply`, `cycle`) is at work. Raises StateError.
     """
-    slot = due_slot(world.settings, now)
+    slot = due_slot(world.settings, world.clock())
     if slot is None:
         return
     while not stop.requested():
         try:
             with world.database.exclusive("work"):
-                report = cycle(world, now, job=JOB, slot=slot)
+                report = cycle(world, world.clock(), job=JOB, slot=slot)
         except BusyError:
             stop.sleep(BUSY_SECONDS)
         except StateError:

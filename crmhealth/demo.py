@@ -231,12 +231,17 @@ def stay(output: Output, stage: Stage) -> None:
     for name, url in stage.running.urls.items():
         output.line(f"  {name:11}{url}")
     output.line(f"  {'control':11}{stage.running.control}/status")
+    here = Path(sys.argv[0])
+    program = str(here.resolve()) if here.name == "crmhealth" else f"{sys.executable} -m crmhealth"
+    at = stage.world.at.isoformat()
+    customers = (r["Name"] for r in stage.records("salesforce", "Account") if r["Type"] == "Customer")
     for command in (
         "status",
-        "explain 'ACCOUNT NAME'",
-        f"plan --details --as-of {stage.world.at.isoformat()}",
+        f"explain '{next(customers)}'",
+        f"plan --details --as-of {at}",
+        f"cycle --as-of {at}",
     ):
-        output.line(f"  crmhealth {command} --config {config}")
+        output.line(f"  {program} {command} --config {config}")
     output.line("Stop with Ctrl-C.")
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):

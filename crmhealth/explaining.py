@@ -17,6 +17,7 @@ from crmhealth.settings import Settings
 from crmhealth.wiring import open_world
 from scoring.definition import model_hash
 from scoring.model import Account
+from state import accounts as stored_accounts
 from state import scores as stored_scores
 from state import tasks as stored_tasks
 
@@ -93,7 +94,8 @@ def _scored_by_another(published: stored_scores.StoredScore | None, settings: Se
     """Tell whether a published score is of another model than the one that is configured."""
     if published is None or published.score is None:
         return False
-    return published.memory.get("model_hash") != model_hash(settings.model)
+    made_under = str(published.memory.get("model_hash")).partition(":")[0]
+    return made_under != model_hash(settings.model)
 
 
 def _find_accounts(
@@ -101,7 +103,7 @@ def _find_accounts(
 ) -> tuple[list[Account], bool]:
     """Find accounts of the book by an id or else by name, and tell whether the id ever was an account's."""
     accounts = book.load(connection, settings.master, as_of)
-    links = book.links(connection, settings.crms).values()
+    links = [stored_accounts.links(connection, crm.name) for crm in settings.crms]
     ids = {wanted, *(linked[wanted] for linked in links if wanted in linked)}
     found = [account for account in accounts if account.account_id in ids or account.crm_id == wanted]
     was_known = any(wanted in linked or wanted in linked.values() for linked in links)

@@ -17,6 +17,7 @@ from scoring.model import Account, Band
 from scoring.trend import trend
 from state import accounts as stored_accounts
 from state import recall
+from state import scores as stored_scores
 from state.recall import StreamName, TopicReading
 
 TREND_BACK = timedelta(days=30)
@@ -72,6 +73,9 @@ def judge(
         for source in settings.sources
     }
     frame = frames.accounts(accounts.values())
+    last = stored_scores.last_as_of(connection)
+    # The past had a memory of its own; today's would colour it. It is banded by the cuts alone.
+    memory = frames.previous(connection) if last is None or as_of >= last else None
     facts = frames.facts(
         connection, settings.model, readings, matched, master=settings.master.name, as_of=as_of
     )
@@ -83,7 +87,8 @@ def judge(
         as_of=as_of,
         refreshed_at=_refreshed_at(readings),
         timezone=settings.timezone,
-        previous=frames.previous(connection),
+        previous=memory,
+        topics={reading.topic for reading in readings if reading.topic},
         detail=True,
     )
     snapshots = frames.snapshots(connection, at=as_of - TREND_BACK, tolerance=TREND_TOLERANCE)

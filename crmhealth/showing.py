@@ -1,6 +1,6 @@
 """From a judgement to what every CRM record should show, and to the task for an account that turned red."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
@@ -72,7 +72,7 @@ def leavers(
                 continue
             yield Wanted(
                 account_id=record.account_id,
-                account_name=record.account_id,
+                account_name=crm_id,
                 crm=crm.name,
                 crm_id=crm_id,
                 values=dict.fromkeys(crm.table.write),
@@ -104,17 +104,18 @@ def riding_fields(crms: Sequence[CrmSettings]) -> frozenset[str]:
     )
 
 
-def transitions(judgement: Judgement, judged_before: Collection[str]) -> list[Transition]:
+def transitions(judgement: Judgement, known_bands: Mapping[str, str]) -> list[Transition]:
     """List the accounts whose confirmed band changed, and those that are judged for the first time.
 
-    `judged_before` are the accounts that ever had a band other than unknown: without one there was nothing
-    to fall from.
+    `known_bands` gives the last band other than unknown of every account that ever had one: without one there
+    was nothing to fall from, and coming back to it after a time without a score is no change.
     """
     moved: list[Transition] = []
     for account_id, row in judgement.rows.items():
-        first = account_id not in judged_before
+        known = known_bands.get(account_id)
+        first = known is None
         before = row["entered_from"]
-        if not first and before is None:
+        if not first and (before is None or (before == Band.UNKNOWN.value and row["band"] == known)):
             continue
         moved.append(
             Transition(
@@ -205,10 +206,16 @@ def _level(confidence: object) -> str:
 
 
 def configuration_digest(settings: Settings) -> str:
-    """Identify everything in the configuration that a plan depends on: CRMs and mappings, model, playbooks."""
+    """Identify everything in the configuration that a plan depends on."""
     parts = (
+        settings.daemon.model_dump(mode="json", include={"timezone", "on_leave"}),
         [(crm.name, crm.table.model_dump(mode="json")) for crm in settings.crms],
+        [
+            (source.name, source.match.model_dump(mode="json"), source.connector.model_dump(mode="json"))
+            for source in settings.sources
+        ],
         model_hash(settings.model),
         settings.playbooks,
+        settings.guard,
     )
     return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()

@@ -25,6 +25,7 @@ What scoring gives back
                 <id>.state      STATE
                 <id>.age_days   Float64, as_of − when the value was true
                 <id>.down_days  Float64, as_of − the last complete read while the source is down, else 0
+                <id>.silent     Boolean: its topic brings nothing new for anybody
     scored      account_id and
                 score           Float64, published points; null while unknown
                 score_units     Int32, the same in units of 0.0001

@@ -8,7 +8,7 @@ so the order in the file does not matter either. Columns that begin with "~" are
 Refuses to read a clock, to guess what is missing, and to publish a number without enough coverage.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import reduce
@@ -43,11 +43,13 @@ def score(
     refreshed_at: datetime | None,
     timezone: ZoneInfo,
     previous: pl.DataFrame | None = None,
+    topics: Collection[str] | None = None,
     detail: bool = False,
 ) -> pl.DataFrame:
     """Score every account of `signals`, in its order; the columns are described in `scoring.frames`.
 
-    `refreshed_at` is the instant of the newest complete read. Raises ConfigError where the condition of a cap
+    `topics` are those that sources are there for: another set of them is another model, and bands everybody
+    anew, quietly. `refreshed_at` is the instant of the newest complete read. Raises ConfigError where the condition of a cap
     does not fit the types of the account fields it names.
     """
     as_of, refreshed_at = as_of.astimezone(UTC), refreshed_at and refreshed_at.astimezone(UTC)
@@ -60,8 +62,11 @@ def score(
         )
     else:
         frame = beside(wide, _was(previous)).lazy()
-    frame = _publish(apply_caps(_combine(_weigh(frame, model), model), wide.schema, model, as_of), model)
-    frame = advance(frame, model, model_hash=model_hash(model), as_of=as_of, refreshed_at=refreshed_at)
+    model_id = model_hash(model) if topics is None else f"{model_hash(model)}:{','.join(sorted(topics))}"
+    frame = _publish(
+        apply_caps(_combine(_weigh(frame, model, model_id), model), wide.schema, model, as_of), model
+    )
+    frame = advance(frame, model, model_hash=model_id, as_of=as_of, refreshed_at=refreshed_at)
     return frame.select(_columns(model, detail=detail)).collect()
 
 
@@ -109,7 +114,7 @@ def _total(terms: Iterable[pl.Expr]) -> pl.Expr:
     return reduce(add, terms)
 
 
-def _weigh(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
+def _weigh(frame: pl.LazyFrame, model: ScoringModel, model_id: str) -> pl.LazyFrame:
     """Per signal: is it live, how many points has it (s), with how much weight (w) and confidence (c)."""
     hold_days = model.hold_for / DAY
     facts: list[pl.Expr] = []
@@ -154,7 +159,25 @@ def _weigh(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
                 (weight * live.cast(pl.Float64)).alias(f"~{name}.live_w"),
                 (weight * pl.col(f"~{name}.applies").cast(pl.Float64)).alias(f"~{name}.applies_w"),
             ]
-    return frame.with_columns(steps)
+    return frame.with_columns(steps).with_columns(_lost(model, model_id))
+
+
+def _lost(model: ScoringModel, model_id: str) -> list[pl.Expr]:
+    """Say which signals an outage has taken away: they counted when the account was last judged.
+
+    What they said is not known any more, so a score without them is no news about the customer: the account
+    has none until they are back (like for like, scoring c.11). An account that was never judged is not judged
+    for the first time while a topic is silent.
+    """
+    same_model = (pl.col("was.model_hash") == model_id).fill_null(False)
+    never_judged = pl.col("was.known_band").is_null()
+    lost = []
+    for place, signal in enumerate(_signals(model)):
+        counted = same_model & ((pl.col("was.live").fill_null(0) // (1 << place)) % 2 == 1)
+        gone = pl.col(f"{signal.id}.silent") & pl.col(f"~{signal.id}.applies") & ~pl.col(f"~{signal.id}.live")
+        matters = pl.lit(signal.weight > 0)
+        lost.append((matters & gone & (counted | never_judged)).alias(f"~{signal.id}.lost"))
+    return lost
 
 
 def _substitute(signal: Signal) -> float | None:
@@ -240,6 +263,7 @@ def _combine(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
             pl.col("~composite").is_not_null(),
             pl.col("coverage") >= model.min_coverage - _NOISE,
             ~pl.col("~absent"),
+            ~reduce(or_, (pl.col(f"~{signal.id}.lost") for signal in _signals(model))),
         ],
     )
     return frame.with_columns(
@@ -283,7 +307,7 @@ def _publish(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
         ]
     )
     bits = _total(
-        pl.col(f"~{signal.id}.live").cast(pl.Int64) * (1 << place)
+        (pl.col(f"~{signal.id}.live") | pl.col(f"~{signal.id}.lost")).cast(pl.Int64) * (1 << place)
         for place, signal in enumerate(_signals(model))
     )
     return frame.with_columns(

@@ -146,6 +146,7 @@ def _columns(signal: Signal, delivered: bool, moment: Moment | None, present: Se
             pl.lit(state.value, dtype=STATE).alias(f"{name}.state"),
             nothing.alias(f"{name}.age_days"),
             pl.lit(0.0).alias(f"{name}.down_days"),
+            pl.lit(delivered).alias(f"{name}.silent"),
         ]
     raw = pl.col(f"{name}.value")
     young = (pl.col("~tenure") < signal.min_tenure / DAY).fill_null(False)
@@ -177,4 +178,5 @@ def _columns(signal: Signal, delivered: bool, moment: Moment | None, present: Se
         state_of.cast(STATE).alias(f"{name}.state"),
         pl.when(usable).then(age.clip(0, None)).alias(f"{name}.age_days"),
         pl.lit(moment.down_days).alias(f"{name}.down_days"),
+        pl.lit(moment.silent).alias(f"{name}.silent"),
     ]

@@ -14,6 +14,8 @@ from scoring.account_fields import local_date
 from scoring.frames import INSTANT
 
 _DAY = timedelta(days=1)
+STILL_AFTER_DAYS = 2
+"""Deliveries are late now and then; a series that has brought no day for longer stands still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,11 @@ class Moment:
     def day_end(self) -> datetime:
         """Give the instant at which `last_day` ended, in UTC."""
         return datetime.combine(self.last_day + _DAY, time.min, self.timezone).astimezone(UTC)
+
+    @property
+    def silent(self) -> bool:
+        """Say that the topic brings nothing new: its source is down, or answers and stands still."""
+        return self.down or self.last_day < self.today - (1 + STILL_AFTER_DAYS) * _DAY
 
     @property
     def down_days(self) -> float:

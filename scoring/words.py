@@ -85,7 +85,7 @@ def gap(signal: Signal, row: Row) -> str | None:
         case _:
             age = _float(row[f"{signal.id}.age_days"])
             if age <= signal.effective_freshness.expire_after / DAY:
-                return f"{signal.label}: too little beside it"
+                return f"{signal.label}: not counted, too little is known of {signal.category}"
             return f"{signal.label}: too old ({number(math.floor(age))} d)"
 
 

@@ -81,7 +81,7 @@ def load(connection: Connection, crm: str) -> dict[str, StoredRecord]:
             account_id=row.account_id,
             acknowledged=orjson.loads(row.acknowledged),
             fingerprint=row.fingerprint,
-            observed=orjson.loads(row.observed) if row.observed else None,
+            observed=orjson.loads(row.observed) if row.observed is not None else None,
             before=orjson.loads(row.before),
         )
         for row in rows
@@ -223,12 +223,12 @@ def clear_rejection(connection: Connection, crm: str, crm_id: str, subject: str)
 def reopen(connection: Connection, crm: str, crm_ids: Sequence[str]) -> None:
     """Forget what records were last made from: how a write of theirs ended is not known for sure.
 
-    The next plan compares them with what the CRM is then seen to hold.
+    Until the CRM has been read again nothing is known of what it holds (`observed` is there, and empty).
     """
     connection.execute(
         update(crm_record)
         .where(crm_record.c.crm == crm, crm_record.c.crm_id.in_(crm_ids))
-        .values(fingerprint=None)
+        .values(fingerprint=None, observed="{}")
     )
 
 

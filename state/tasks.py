@@ -63,18 +63,19 @@ def open_episode(
         )
 
 
-def close_episode(connection: Connection, *, account_id: str, number: int, at: datetime) -> None:
-    """End an episode, and withdraw its tasks that were never asked for."""
+def close_episode(
+    connection: Connection, *, account_id: str, number: int, at: datetime
+) -> list[tuple[str, str, str]]:
+    """End an episode, and withdraw its tasks that were never asked for: gives (crm, crm_id, key) of each."""
+    mine = (task.c.account_id == account_id) & (task.c.episode == number) & (task.c.status == "wanted")
+    withdrawn = connection.execute(select(task.c.crm, task.c.crm_id, task.c.task_key).where(mine)).all()
     connection.execute(
         update(episode)
         .where(episode.c.account_id == account_id, episode.c.number == number, episode.c.closed_at.is_(None))
         .values(closed_at=at)
     )
-    connection.execute(
-        update(task)
-        .where(task.c.account_id == account_id, task.c.episode == number, task.c.status == "wanted")
-        .values(status="withdrawn")
-    )
+    connection.execute(update(task).where(mine).values(status="withdrawn"))
+    return [(row.crm, row.crm_id, row.task_key) for row in withdrawn]
 
 
 def want(connection: Connection, wanted: StoredTask) -> None:

@@ -76,6 +76,8 @@ def canonical(kind: OutputType, raw: object) -> Value:
             number = Decimal(str(raw))
         except InvalidOperation:
             return str(raw) or None
+        if not number.is_finite():
+            return str(raw)
         return int(number) if number == number.to_integral_value() else float(number)
     text = str(raw).replace("\r\n", "\n").rstrip()
     if not text:

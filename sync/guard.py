@@ -136,7 +136,8 @@ def _baseline_findings(plan: Plan, limits: Limits) -> list[Finding]:
 
 
 def _change_findings(plan: Plan, limits: Limits) -> list[Finding]:
-    moved = [t for t in plan.transitions if t.before is not None]
+    # Losing a score is no judgement of the customer, and coming back from that is none either.
+    moved = [t for t in plan.transitions if t.before is not None and t.after is not Band.UNKNOWN]
     newly_red = [t for t in moved if t.after is Band.RED]
     rules = (
         (

@@ -35,9 +35,11 @@ def accept(connection: Connection, plan: Plan, judged: Sequence[StoredScore], no
                 at=plan.as_of,
             )
         else:
-            tasks.close_episode(
+            withdrawn = tasks.close_episode(
                 connection, account_id=episode.account_id, number=episode.number, at=plan.as_of
             )
+            for crm, crm_id, key in withdrawn:
+                records.clear_rejection(connection, crm, crm_id, key)
     for change in plan.tasks:
         tasks.want(connection, _stored(change, now))
     by_crm: dict[str, list[Acknowledgement]] = {}

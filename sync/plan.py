@@ -105,13 +105,15 @@ def _compare(
     item: Wanted, known: Remembered | None, riding: frozenset[str]
 ) -> RecordChange | Adoption | None:
     acknowledged: Values = known.acknowledged if known else {}
+    unproven = known is not None and known.observed is not None and not known.observed
     observed: Values = (known.observed if known else None) or {}
     new = {name for name, value in item.values.items() if value is not None} - set(acknowledged)
     if known is not None and known.fingerprint == item.fingerprint and not new:
         return None
     # What the CRM showed at the last reading is the truth where we have no acknowledged value, and where an
     # answer was lost: then it already shows what we want.
-    shown = {**acknowledged, **observed} if observed else acknowledged
+    # Unproven and not read since: everything is written again.
+    shown = {} if unproven else {**acknowledged, **observed}
     changes = tuple(
         FieldChange(field=name, before=shown.get(name), after=value)
         for name, value in sorted(item.values.items())

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.company import DAY, Company, a_company
@@ -263,3 +264,127 @@ def test_check_changes_nothing_not_even_the_state(company: Company) -> None:
     assert code == 0
     assert not company.database.exists()
     assert company.counted() == before
+
+
+def test_an_outage_of_weeks_turns_nobody_red_and_needs_no_approval(company: Company) -> None:
+    company.edit_config("band_changes_percent = 90", "band_changes_percent = 10\nband_changes_count = 1")
+    company.cycle(FIRST)
+    tickets = (company.folder / "tickets.csv").rename(company.folder / "elsewhere.csv")
+    codes = set()
+    for day in (1, 5, 8, 9, 10, 11, 20):
+        write_usage(company, day)
+        codes.add(company.cycle(FIRST + day * DAY)[0])
+    lost = {account["Health_Band__c"] for account in company.accounts().values()}
+    tickets.rename(company.folder / "tickets.csv")
+    write_usage(company, 21)
+    back, _ = company.cycle(FIRST + 21 * DAY)
+
+    assert codes == {4}
+    assert lost == {"Unknown"}
+    assert back == 0
+    assert {account["Health_Band__c"] for account in company.accounts().values()} == {"Green"}
+    assert company.truth("salesforce", "Task") == []
+
+
+def write_usage(company: Company, days: int) -> None:
+    """Let usage go on as it was, up to the day before this one."""
+    lines = ["account,day,users"]
+    for back in range(1, 4):
+        day = FIRST.date() + (days - back) * DAY
+        lines += [f"{name},{day},{12 + n}" for n, name in enumerate(company.names)]
+    (company.folder / "usage.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_a_lost_answer_is_mended_even_if_the_crm_cannot_be_read_next_time(company: Company) -> None:
+    company.cycle(FIRST)
+    usage = company.folder / "usage.csv"
+    healthy = usage.read_text()
+    usage.write_text(healthy.replace(",12\r\n", ",6\r\n").replace(",12\n", ",6\n"))
+    company.fault("hubspot", "drop_after", {"path": "batch/update"}, times=5)
+    company.cycle(FIRST + timedelta(hours=1))
+    company.clear_faults()
+    usage.write_text(healthy)
+    company.fault("hubspot", "status", {"method": "GET", "path": "companies"}, status=401, body={})
+    company.cycle(FIRST + timedelta(hours=2))
+    company.clear_faults()
+
+    code, _ = company.cycle(FIRST + timedelta(hours=3))
+
+    assert code == 0
+    for key, account in company.accounts().items():
+        assert float(company.companies()[key]["health_score"]) == account["Health_Score__c"]
+
+
+def test_the_refusal_of_a_task_ends_with_its_episode(company: Company) -> None:
+    company.cycle(FIRST)
+    company.second_day()
+    company.fault(
+        "salesforce",
+        "reject_record",
+        {"method": "POST", "path": "composite/sobjects"},
+        code="NO",
+        message="no",
+    )
+    company.cycle(SECOND)
+    refused, _ = company.run("rejects")
+    tickets = company.folder / "tickets.csv"
+    tickets.write_text(tickets.read_text().replace("urgent", "normal"))
+    for day in (2, 3, 4, 5):
+        write_usage(company, day)
+        company.cycle(FIRST + day * DAY)
+
+    assert refused == 1
+    assert company.run("rejects") == (0, {"rejects": []})
+
+
+def test_a_company_deleted_in_the_second_crm_is_left_alone(company: Company) -> None:
+    company.cycle(FIRST)
+    company.cycle(FIRST + timedelta(hours=1))
+    gone = company.companies()["acc-3"]["id"]
+    url = f"{company.urls['hubspot']}/crm/v3/objects/companies/{gone}"
+    httpx.delete(url, headers={"Authorization": "Bearer sandbox-token"}).raise_for_status()
+    usage = company.folder / "usage.csv"
+    usage.write_text(usage.read_text().replace(",15\r\n", ",2\r\n").replace(",15\n", ",2\n"))
+
+    code, report = company.cycle(FIRST + timedelta(hours=2))
+
+    assert (code, report["records_planned"]) == (0, 1)
+    assert company.run("rejects")[0] == 0
+
+
+def test_a_source_taken_out_of_the_configuration_opens_no_tasks(company: Company) -> None:
+    company.cycle(FIRST)
+    company.second_day()
+    usage = company.folder / "usage.csv"
+    usage.write_text(usage.read_text().replace(",0\r\n", ",8\r\n").replace(",0\n", ",8\n"))
+    tickets = company.folder / "tickets.csv"
+    tickets.write_text(tickets.read_text().replace("urgent", "normal"))
+    company.cycle(SECOND)
+    text = company.config.read_text()
+    start = text.index('[[sources.product.streams]]\nname = "tickets"')
+    company.config.write_text(text[:start] + text[text.index("[model]") :])
+
+    for hours in (1, 25, 49):
+        write_usage(company, 3)
+        usage.write_text(usage.read_text().replace(",12\n", ",8\n"))
+        company.cycle(SECOND + timedelta(hours=hours))
+
+    assert company.truth("salesforce", "Task") == []
+
+
+def test_plan_after_a_cycle_in_which_nothing_could_be_read(company: Company) -> None:
+    company.cycle(FIRST)
+    (company.folder / "usage.csv").unlink()
+    company.cycle(FIRST + DAY)
+
+    assert company.run("plan")[0] in (0, 3)
+
+
+def test_a_look_at_the_past_is_not_coloured_by_what_came_later(company: Company) -> None:
+    company.cycle(FIRST)
+    company.second_day()
+    company.cycle(SECOND)
+
+    _, past = company.run("score", as_of=FIRST + timedelta(minutes=1))
+
+    assert {account["band"] for account in past["accounts"]} == {"green"}

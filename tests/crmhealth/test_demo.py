@@ -38,7 +38,7 @@ def test_what_is_kept_running_can_be_looked_at_with_the_commands_it_prints() -> 
             if "Stop with" in line:
                 break
         printed = next(line for line in lines if "crmhealth status" in line)
-        words = printed.split()[1:]
+        words = printed[printed.index(" status ") :].split()
         looked = subprocess.run(
             [sys.executable, "-m", "crmhealth", *words], capture_output=True, text=True, check=False
         )

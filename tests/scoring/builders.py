@@ -139,12 +139,14 @@ def signal_frame(model: ScoringModel, *rows: Mapping[str, Any]) -> pl.DataFrame:
                 f"{signal.id}.state": row.get(f"{signal.id}.state", state),
                 f"{signal.id}.age_days": row.get(f"{signal.id}.age_days", None if value is None else 0.0),
                 f"{signal.id}.down_days": row.get(f"{signal.id}.down_days", 0.0),
+                f"{signal.id}.silent": row.get(f"{signal.id}.silent", False),
             }
         table.append(line)
-    types = {"value": pl.Float64, "prior": pl.Float64, "age_days": pl.Float64, "down_days": pl.Float64}
+    types: dict[str, Any] = dict.fromkeys(("value", "prior", "age_days", "down_days"), pl.Float64)
+    types["silent"] = pl.Boolean
     schema: dict[str, Any] = {"account_id": pl.String}
     for signal in model.signals:
-        for part in ("value", "prior", "state", "age_days", "down_days"):
+        for part in ("value", "prior", "state", "age_days", "down_days", "silent"):
             schema[f"{signal.id}.{part}"] = types.get(part, STATE)
     return pl.DataFrame(table, schema=schema)
 
