@@ -8,7 +8,7 @@ whether a CRM has the fields is `check`'s business (`crmhealth.doctor`).
 import importlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import UnionType
@@ -360,11 +360,3 @@ def _duration(text: str) -> timedelta | str:
 def _account_fields(crms: Sequence[CrmSettings]) -> frozenset[str] | None:
     masters = [crm for crm in crms if crm.table.master]
     return frozenset(masters[0].table.read) if len(masters) == 1 else None
-
-
-def without_secrets(settings: Settings) -> Settings:
-    """Give the settings as they may be shown: the state URL without its password."""
-    from sqlalchemy.engine import make_url
-
-    shown = make_url(settings.daemon.state).render_as_string(hide_password=True)
-    return replace(settings, daemon=settings.daemon.model_copy(update={"state": shown}))

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
 from typing import ClassVar, Literal, TypeAlias
 
-from scoring.model import Band
-
 _SPELLINGS = {"categories": "category", "signals": "signal", "caps": "cap", "for_": "for"}
 
 
@@ -255,12 +253,6 @@ class ScoringModel:
                 return self.cut("green") - self.quantum_units
             case number:
                 return units(number)
-
-    def band_of(self, score_units: int) -> Band:
-        """Give the band of a quantised score by the cuts alone."""
-        if score_units >= self.cut("green"):
-            return Band.GREEN
-        return Band.YELLOW if score_units >= self.cut("yellow") else Band.RED
 
     def topics(self) -> frozenset[str]:
         """List the topics whose sources this model needs."""
