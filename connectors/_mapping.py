@@ -114,6 +114,8 @@ class Daily(BaseModel):
     """The column with the day, or with a time whose local day counts."""
     format: str = ""
     """How dates are written, if not in ISO 8601: a strptime pattern, "unix" or "unix_ms"."""
+    covers_days: int = Field(default=1, ge=1, le=366)
+    """How many days a row stands for, from its date on; the number is dated by the last of them."""
     metrics: dict[str, Metric] = Field(min_length=1)
     """Name of the number -> how it is made."""
     where: Where = Field(default_factory=dict)

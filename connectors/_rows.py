@@ -11,7 +11,7 @@ one of a column of categories.
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -162,9 +162,11 @@ def _days(reader: _Reader, mapping: Daily, now: datetime) -> tuple[pl.Expr, Mapp
         today = now.astimezone(reader.timezone).date()
         return pl.lit(today), {today: now}
     reader.require([mapping.date], "a daily number")
+    # What a week brought is known when the week is over, although exports name it by its first day.
+    further = timedelta(days=mapping.covers_days - 1)
 
     def read(text: str) -> date:
-        day = parse_day(text, reader.timezone, form=mapping.format or None)
+        day = parse_day(text, reader.timezone, form=mapping.format or None) + further
         # The first and last day of the calendar stand for "none" in exports, and have no edge in some zone.
         if not date.min < day < date.max:
             raise ValueError(text)

@@ -54,6 +54,9 @@ class DailyQuery(_Query, Daily):
         unknown = sorted(set(BINDS.findall(self.query)) - {"since", "until"})
         if unknown:
             raise ValueError(f"binds what it may not; use :since and :until, not :{', :'.join(unknown)}")
+        if self.covers_days != 1:
+            # the window that is asked for anew counts in the days of the rows
+            raise ValueError("covers_days is for files; let the query give the last day a row stands for")
         return self
 
 

@@ -113,6 +113,16 @@ def test_rows_add_up_to_numbers_per_account_and_day(folder: Path) -> None:
     }
 
 
+def test_a_row_that_stands_for_a_week_counts_on_its_last_day(folder: Path) -> None:
+    weekly = {**USAGE, "covers_days": 7, "metrics": {"clicks": USAGE["metrics"]["clicks"]}}
+
+    facts = facts_of(pulled(a_source(folder, weekly), "usage"))
+
+    # the rows of 28 March stand for the days up to and including 3 April
+    assert {fact.observed_at.isoformat() for fact in facts} == {"2026-04-03T22:00:00+00:00"}
+    assert facts[0].source_id == number_id("007", "clicks", date(2026, 4, 3))
+
+
 def test_a_number_is_named_by_account_metric_and_day(folder: Path) -> None:
     facts = facts_of(pulled(a_source(folder, USAGE), "usage"))
 

@@ -343,6 +343,7 @@ def test_no_error_of_the_library_leaves_the_connector(
         ({**TICKETS, "query": "SELECT * FROM tickets WHERE opened > :since"}, "would count as gone"),
         ({**CUSTOMERS, "query": "SELECT * FROM customers WHERE x < :until"}, "would count as gone"),
         ({**USAGE, "window_days": 0}, "window_days"),
+        ({**USAGE, "covers_days": 7}, "covers_days is for files"),
         ({**USAGE, "path": "x"}, "path"),
     ],
 )
