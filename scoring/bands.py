@@ -16,7 +16,7 @@ known band is the prior state again and its episode goes on.
 Refuses to know why a score is what it is.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import polars as pl
@@ -51,8 +51,9 @@ def advance(
 ) -> pl.LazyFrame:
     """Add the columns of the band to `frame`.
 
-    It holds score_units (null: no score), ceiling_units (of the strictest cap that is on, else null) and the
-    columns of PREVIOUS_SCHEMA prefixed with "was.", all null for an account that was never scored.
+    It holds score_units (null: no score), ceiling_units (of the strictest cap that is on, else null),
+    `~override` (a band set by hand, else null) and the columns of PREVIOUS_SCHEMA prefixed with "was.", all null
+    for an account that was never scored.
     """
     now = pl.lit(as_of, dtype=INSTANT)
     refresh = pl.lit(refreshed_at, dtype=INSTANT)
@@ -65,6 +66,7 @@ def advance(
         continues.alias("~continues"),
         (~unscored & (pl.col("was.model_hash") != model_hash).fill_null(False)).alias("migrated"),
         (refresh.is_not_null() & ~(refresh == pl.col("was.refreshed_at")).fill_null(False)).alias("~fresh"),
+        _flapping(model, as_of),
     )
     for cut in _CUTS:
         stages = _cross(stages, cut, model, now)
@@ -78,6 +80,29 @@ def advance(
     )
 
 
+def _flapping(model: ScoringModel, as_of: datetime) -> pl.Expr:
+    """Say that the band changed too often lately; this run's change is not counted yet."""
+    earliest = int((as_of - model.hysteresis.flapping_within).timestamp() * 1_000_000)
+    lately = pl.col("was.flips").list.eval((pl.element() > earliest).cast(pl.Int64)).list.sum()
+    return (lately >= model.hysteresis.flapping).fill_null(False).alias("flapping")
+
+
+def flips(model: ScoringModel, as_of: datetime) -> pl.Expr:
+    """Give the memory of the changes of band that still count, this run's included."""
+    now = int(as_of.timestamp() * 1_000_000)
+    earliest = int((as_of - model.hysteresis.flapping_within).timestamp() * 1_000_000)
+    kept = pl.col("was.flips").list.eval(pl.element().filter(pl.element() > earliest))
+    kept = pl.when(pl.col("was.flips").is_not_null()).then(kept)
+    changed = pl.col("entered_from").is_in(["red", "yellow", "green"]) & (pl.col("band") != _UNKNOWN)
+    this = pl.lit([now], dtype=pl.List(pl.Int64))
+    grown = pl.when(changed & kept.is_not_null()).then(pl.concat_list(kept, this))
+    return grown.when(changed).then(this).when(kept.list.len() > 0).then(kept).otherwise(None).alias("flips")
+
+
+def _microseconds(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1)
+
+
 def _cross(frame: pl.LazyFrame, cut: _Cut, model: ScoringModel, now: pl.Expr) -> pl.LazyFrame:
     rules = model.hysteresis
     at = model.cut(cut)
@@ -86,7 +111,8 @@ def _cross(frame: pl.LazyFrame, cut: _Cut, model: ScoringModel, now: pl.Expr) ->
     was_above = pl.col("was.known_band").is_in(above_bands)
     running = pl.when(pl.col("~continues")).then(pl.col(f"was.{cut}_since"))
 
-    moving = pl.when(was_above).then(score < at).otherwise(score >= at + units(rules.up_margin))
+    enough = pl.when(pl.col("~override").is_not_null()).then(at).otherwise(at + units(rules.up_margin))
+    moving = pl.when(was_above).then(score < at).otherwise(score >= enough)
     frame = frame.with_columns(
         moving.alias("~moving"),
         pl.coalesce(running, now).alias("~since"),
@@ -98,9 +124,16 @@ def _cross(frame: pl.LazyFrame, cut: _Cut, model: ScoringModel, now: pl.Expr) ->
         .otherwise(1)
     )
     stood = now - pl.col("~since")
-    at_once = (score <= at - units(rules.jump)) | (ceiling < at).fill_null(False)
-    down = at_once | ((stood >= rules.down_dwell) & (pl.col("~seen") >= 2))
-    up = stood >= rules.up_dwell
+    # who changes all the time must hold out twice as long
+    dwelt = (
+        pl.when(pl.col("flapping"))
+        .then(stood.dt.total_microseconds() // 2)
+        .otherwise(stood.dt.total_microseconds())
+    )
+    by_hand = pl.col("~override").is_not_null()
+    at_once = (score <= at - units(rules.jump)) | (ceiling < at).fill_null(False) | by_hand
+    down = at_once | ((dwelt >= _microseconds(rules.down_dwell)) & (pl.col("~seen") >= 2))
+    up = by_hand | (dwelt >= _microseconds(rules.up_dwell))
     crosses = pl.col("~moving") & pl.when(was_above).then(down).otherwise(up)
     frame = frame.with_columns(seen.cast(pl.Int32).alias("~seen")).with_columns(crosses.alias("~crosses"))
 

@@ -10,11 +10,22 @@ and spells three fields as TOML does: `[[model.signal]]` fills `signals`, `for =
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import timedelta
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from datetime import date, timedelta
 from typing import ClassVar, Literal, TypeAlias
 
-_SPELLINGS = {"categories": "category", "signals": "signal", "caps": "cap", "for_": "for"}
+from scoring.curves import Curve
+from scoring.rules import DAY as DAY
+from scoring.rules import Cap, Floor, Override, PointsRule, Pulse
+
+_SPELLINGS = {
+    "categories": "category",
+    "signals": "signal",
+    "caps": "cap",
+    "floors": "floor",
+    "profiles": "profile",
+    "for_": "for",
+}
 
 
 def toml_name(attribute: str) -> str:
@@ -24,34 +35,11 @@ def toml_name(attribute: str) -> str:
 
 _STRICT: dict[str, object] = {"extra": "forbid", "alias_generator": toml_name}
 
-DAY = timedelta(days=1)
+SEMANTICS = 2
+"""Raised whenever the same model gives other numbers than before; it is part of every model's hash."""
+
 UNITS_PER_POINT = 10_000
 """Published points are kept as integers of 0.0001, so that sums are exact."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linear:
-    """0 points at `bad`, 100 at `good`, straight between, clamped outside; bad > good: less is better."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-
-    type: Literal["linear"] = "linear"
-    bad: float
-    good: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piecewise:
-    """Knots (value, points) in rising order of value, straight between, clamped outside."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-
-    type: Literal["piecewise"] = "piecewise"
-    knots: tuple[tuple[float, float], ...]
-
-
-Curve: TypeAlias = Linear | Piecewise
-"""Turns a signal's value into 0..100 points; a new curve is one class here and one entry in `normalise`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +108,18 @@ class Signal:
     """A day without a number: nothing happened ("zero", for events) or not measured ("skip", for gauges)."""
     where: Mapping[str, str | bool | float | tuple[str, ...]] = field(default_factory=dict)
     """Only records whose fields have these values."""
-    prior: float = 0.5
-    """What a rating is shrunk towards while there are few."""
+    per: str = ""
+    """Divide by this: `account.<field>`, or another metric of the same topic and kind. 0 is NOT_APPLICABLE."""
+    applies: str = ""
+    """A condition over `account.<field>`; where it is not true the signal is NOT_APPLICABLE."""
+    prior: float | Literal["segment"] = 0.5
+    """What a rating is shrunk towards while there are few: a number, or the frozen mean of its segment."""
     prior_count: float = 5.0
     """How many ratings the prior counts for."""
+    severity: Mapping[str, float] = field(default_factory=dict)
+    """For tickets.load: what an open ticket of each severity weighs; others weigh 1."""
+    age_scale: timedelta = 7 * DAY
+    """For tickets.load: an open ticket weighs twice as much after this long, three times after twice as long."""
     normalise: Curve
     freshness: Freshness | None = None
     on_no_data: OnNoData = "exclude"
@@ -152,20 +148,6 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cap:
-    """Once `when` has held for `for`, the score is at most a number, or a band's top less one quantum."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-
-    id: str
-    when: str
-    """A condition over signal ids and `account.<field>`; false over missing data."""
-    for_: timedelta = timedelta(0)
-    at_most: Literal["red", "yellow"] | float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BandCut:
     """A band starts at `min` and ends where the next one starts."""
 
@@ -190,6 +172,10 @@ class Hysteresis:
     jump: float = 10.0
     """… or at once when this far below it, or capped."""
     unknown_after: timedelta = 2 * DAY
+    flapping: int = 4
+    """So many changes of band within `flapping_within` double the dwells, and no task is opened …"""
+    flapping_within: timedelta = 30 * DAY
+    """… until there are fewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +192,79 @@ class Renewal:
     """Category id to what is added to its weight, as a share of it, when renewal is near."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalChange:
+    """What a profile changes in one signal; what it does not name stays as it is."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    id: str
+    weight: float | None = None
+    normalise: Curve | None = None
+    on_no_data: OnNoData | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is different for some accounts. The first one whose `when` is true counts; else the model itself.
+
+    When an account comes under another profile, its weights pass over in a straight line in `cross_fade`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    id: str
+    label: str = ""
+    when: str
+    """A condition over `account.<field>`; dates are days until, so `account.created_on > -90` is a new customer."""
+    inherits: str = ""
+    """Another profile whose changes count as well, before this one's own."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Category id to its weight."""
+    signals: tuple[SignalChange, ...] = ()
+    boost: Mapping[str, float] | None = None
+    bands: "tuple[BandCut, ...] | None" = None
+    min_coverage: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hierarchy:
+    """How the score of a parent (`account.parent`) comes about: from its own signals, or from its subtree.
+
+    The subtree is the account itself and everything beneath it, each account once, with its own score and ARR.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    mode: Literal["own", "arr_weighted_mean", "min", "pct_arr_red"] = "own"
+    yellow_share: float = 0.10
+    """For pct_arr_red: from this share of red ARR on the parent is yellow …"""
+    red_share: float = 0.30
+    """… and from this one red; the score runs straight between 100 at 0, the cuts, and 0 at 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Formats:
+    """Other ways to write the one published score; none of them changes it."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    words: Mapping[Literal["red", "yellow", "green", "unknown"], str] = field(
+        default_factory=lambda: {
+            "red": "at risk",
+            "yellow": "neutral",
+            "green": "healthy",
+            "unknown": "unknown",
+        }
+    )
+    letters: Mapping[str, float] = field(
+        default_factory=lambda: {"A": 90.0, "B": 80.0, "C": 70.0, "D": 60.0, "F": 0.0}
+    )
+    """Letter to the lowest score that has it."""
+    colours: tuple[float, float] = (20.0, 60.0)
+    """Colour by percentile: red below the first, yellow below the second, green from there on."""
+
+
 DEFAULT_BANDS = (
     BandCut(name="red", min=0),
     BandCut(name="yellow", min=50),
@@ -220,10 +279,14 @@ class ScoringModel:
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
     version: str
+    reviewed_on: date | None = None
+    """When somebody last looked whether it is still right; a lint reminds after 180 days."""
     bands: tuple[BandCut, ...] = DEFAULT_BANDS
     hysteresis: Hysteresis = field(default_factory=Hysteresis)
     min_coverage: float = 0.5
     min_category_coverage: float = 0.5
+    redistribute: Literal["category", "flat"] = "category"
+    """Where the weight of a missing signal goes: to its category first, or to all signals alike."""
     hold_for: timedelta = 7 * DAY
     """How long a source that is down keeps its last values and their weight."""
     min_tenure: timedelta = timedelta(0)
@@ -233,7 +296,17 @@ class ScoringModel:
     categories: tuple[Category, ...]
     signals: tuple[Signal, ...]
     caps: tuple[Cap, ...] = ()
+    floors: tuple[Floor, ...] = ()
+    points: tuple[PointsRule, ...] = ()
+    points_limit: float = 10.0
+    """The most that all events together may add or take."""
     renewal: Renewal = field(default_factory=Renewal)
+    pulse: Pulse = field(default_factory=Pulse)
+    override: Override = field(default_factory=Override)
+    profiles: tuple[Profile, ...] = ()
+    cross_fade: timedelta = 14 * DAY
+    hierarchy: Hierarchy = field(default_factory=Hierarchy)
+    formats: Formats = field(default_factory=Formats)
 
     def cut(self, band: Literal["yellow", "green"]) -> int:
         """Give where this band begins, in units of 0.0001 points."""
@@ -254,9 +327,19 @@ class ScoringModel:
             case number:
                 return units(number)
 
+    def bottom(self, floor: Floor) -> int:
+        """Give the lowest score a floor allows, in units: a number, or where a band begins."""
+        match floor.at_least:
+            case "yellow" | "green" as band:
+                return self.cut(band)
+            case number:
+                return units(number)
+
     def topics(self) -> frozenset[str]:
         """List the topics whose sources this model needs."""
-        return frozenset(signal.topic for signal in self.signals)
+        used = {signal.topic for signal in self.signals}
+        used |= {name.partition(".")[0] for rule in self.points for name in (rule.metric, rule.then) if name}
+        return frozenset(used)
 
 
 def units(points: float) -> int:
@@ -264,13 +347,18 @@ def units(points: float) -> int:
     return round(points * UNITS_PER_POINT)
 
 
-_WORDS_ONLY = frozenset({"label", "reason", "unit", "format", "leading"})
-"""Fields that change sentences, never a number: rewording must not start a new model version."""
+_NO_NUMBERS = frozenset({"label", "reason", "unit", "format", "leading", "formats", "reviewed_on"})
+"""Fields that never change a number: rewording must not start a new model version."""
 
 
 def model_hash(model: ScoringModel) -> str:
-    """Identify everything in a model that can change a number; order of tables and wording do not count."""
-    canonical = json.dumps(_canonical(model), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    """Identify everything in a model that can change a number; order of tables and wording do not count.
+
+    What is left at its default does not count either, so that an option that comes new is no new model.
+    """
+    canonical = json.dumps(
+        [SEMANTICS, _canonical(model)], sort_keys=True, separators=(",", ":"), ensure_ascii=True
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
@@ -279,17 +367,24 @@ def _canonical(value: object) -> object:
         return {
             item.name: _canonical(getattr(value, item.name))
             for item in fields(value)
-            if item.name not in _WORDS_ONLY
+            if item.name not in _NO_NUMBERS
+            and (item.name == "type" or getattr(value, item.name) != _default(item))
         }
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, tuple):
         items = [_canonical(item) for item in value]
-        if value and isinstance(value[0], Category | Signal | Cap):
+        if value and isinstance(value[0], Category | Signal | Cap | Floor | PointsRule | SignalChange):
             items.sort(key=lambda item: json.dumps(item, sort_keys=True))
         return items
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     return value
+
+
+def _default(item: Field[object]) -> object:
+    return item.default_factory() if item.default_factory is not MISSING else item.default

@@ -8,6 +8,11 @@ digits. `divided` always takes the reciprocal.
 Refuses nothing; but no other module of scoring divides one column by something with `/`.
 """
 
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from functools import reduce
+from operator import add
+
 import polars as pl
 
 PARTS_PER_UNIT = 1_000_000
@@ -43,3 +48,15 @@ def exact_sum(column: str) -> pl.Expr:
 def days(duration: pl.Expr) -> pl.Expr:
     """Turn a duration into days, to a tenth of a millisecond."""
     return divided(duration.dt.total_microseconds().cast(pl.Float64), 86_400e6).round(9)
+
+
+def shares(weights: Sequence[float]) -> list[float]:
+    """Scale weights to a sum of 1 in exact fractions: multiplying all of them changes no bit."""
+    exact = [Fraction(repr(float(weight))) for weight in weights]
+    total = sum(exact, Fraction(0)) or Fraction(1)
+    return [float(weight / total) for weight in exact]
+
+
+def total(terms: Iterable[pl.Expr]) -> pl.Expr:
+    """Add in the given order; polars' own horizontal sum promises none."""
+    return reduce(add, terms)

@@ -13,10 +13,11 @@ from decimal import Decimal
 
 import polars as pl
 
-from scoring.caps import by_strictness
-from scoring.definition import Cap, ScoringModel, Signal
-from scoring.health import FULL
+from scoring.adjust import FULL
+from scoring.definition import ScoringModel, Signal
+from scoring.limits import by_strictness
 from scoring.model import Band
+from scoring.rules import Cap
 from scoring.words import Row, decimal, gap, reading, signed
 
 SHOWN = 3

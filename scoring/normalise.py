@@ -1,46 +1,15 @@
-"""Curves and weights as polars expressions: value to points, age to weight, days to renewal to boost.
+"""Weights as polars expressions: age to a factor, days to renewal to a boost, points to integers.
 
 Refuses to look at more than one row: whatever is here gives an account the same result alone and in a crowd.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import Any
 
 import polars as pl
-from polars.expr.whenthen import ChainedThen, Then
 
-from scoring.definition import DAY, Curve, Freshness, Linear, Piecewise, Renewal
+from scoring.definition import Freshness, Renewal
 from scoring.exact import divided
-
-
-def points(curve: Curve, value: pl.Expr) -> pl.Expr:
-    """Turn a value into 0..100 points; null stays null."""
-    return _CURVES[type(curve)](curve, value)
-
-
-def _linear(curve: Linear, value: pl.Expr) -> pl.Expr:
-    return _through(sorted([(curve.bad, 0.0), (curve.good, 100.0)]), value)
-
-
-def _piecewise(curve: Piecewise, value: pl.Expr) -> pl.Expr:
-    return _through(curve.knots, value)
-
-
-def _through(knots: Sequence[tuple[float, float]], value: pl.Expr) -> pl.Expr:
-    # Monotone to the last bit: the next segment begins where this one really ends in floating point, which
-    # may be a hair beside the knot.
-    height = float(knots[0][1])
-    chain: Then | ChainedThen = pl.when(value <= knots[0][0]).then(height)
-    for (x0, y0), (x1, y1) in pairwise(knots):
-        slope = (y1 - y0) / (x1 - x0)
-        chain = chain.when(value <= x1).then(height + (value - x0) * slope)
-        height += (x1 - x0) * slope
-    return chain.when(value.is_not_null()).then(height)
-
-
-_CURVES: dict[type, Callable[[Any, pl.Expr], pl.Expr]] = {Linear: _linear, Piecewise: _piecewise}
+from scoring.rules import DAY
 
 
 def freshness(rule: Freshness, age_days: pl.Expr) -> pl.Expr:

@@ -14,10 +14,12 @@ from itertools import pairwise
 import polars as pl
 
 from scoring.conditions import ACCOUNT, KEYWORDS, ConditionError, check_types, parse
-from scoring.definition import DAY, UNITS_PER_POINT, Cap, Linear, Piecewise, ScoringModel, Signal
+from scoring.curves import Linear, Piecewise
+from scoring.definition import DAY, UNITS_PER_POINT, ScoringModel, Signal
 from scoring.errors import Problem
 from scoring.model import TOPICS
 from scoring.records import RECORD_METRICS
+from scoring.rules import Cap
 from scoring.series import KINDS, WindowUse
 
 _ID = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -165,7 +167,8 @@ def _of_signal(signal: Signal, model: ScoringModel) -> Iterator[Problem]:
         )
     yield from _at_least_zero(f"{key}.weight", signal.weight)
     yield from _at_least_zero(f"{key}.min_baseline", signal.min_baseline)
-    yield from _share(f"{key}.prior", signal.prior)
+    if signal.prior != "segment":
+        yield from _share(f"{key}.prior", signal.prior)
     yield from _at_least_zero(f"{key}.prior_count", signal.prior_count)
     yield from _duration(f"{key}.min_tenure", signal.min_tenure)
     if not isinstance(signal.on_no_data, str) and not 0 <= signal.on_no_data <= 100:

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from scoring.definition import Category, Linear, ScoringModel, Signal
+from scoring.curves import Linear
+from scoring.definition import Category, ScoringModel, Signal
 from scoring.frames import INSTANT, NUMBERS_SCHEMA, PREVIOUS_SCHEMA, STATE, STREAMS_SCHEMA
 from scoring.health import score
 from scoring.metrics import Facts, signals
@@ -175,7 +176,8 @@ def scored(
 
 def remembered(frame: pl.DataFrame) -> pl.DataFrame:
     """What a run keeps for the next one."""
-    return frame.select(list(PREVIOUS_SCHEMA))
+    structs = [name for name in ("since", "until", "settled", "held") if name in frame.columns]
+    return frame.select([*PREVIOUS_SCHEMA, *structs])
 
 
 def with_durations(table: Any) -> Any:

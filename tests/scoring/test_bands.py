@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.definition import Cap
+from scoring.rules import Cap
 from tests.scoring.builders import BERLIN, NOW, a_model, a_signal, remembered, scored
 from tests.scoring.oracle import Memory, step
 

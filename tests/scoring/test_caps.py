@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from scoring.conditions import ConditionError, parse
-from scoring.definition import Cap
 from scoring.errors import ConfigError
+from scoring.rules import Cap
 from tests.scoring.builders import NOW, a_model, a_signal, accounts, remembered, scored
 
 HOUR = timedelta(hours=1)

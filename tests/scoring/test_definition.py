@@ -9,20 +9,19 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from scoring.curves import Linear, Piecewise
 from scoring.definition import (
     DEFAULT_BANDS,
     BandCut,
-    Cap,
     Category,
     Freshness,
     Hysteresis,
-    Linear,
-    Piecewise,
     Renewal,
     ScoringModel,
     model_hash,
 )
 from scoring.problems import MOST_SIGNALS, problems
+from scoring.rules import Cap
 from tests.scoring.builders import a_model, a_signal, with_durations
 
 DAY = timedelta(days=1)

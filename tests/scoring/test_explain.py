@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.definition import Cap, Piecewise, ScoringModel
+from scoring.curves import Piecewise
+from scoring.definition import ScoringModel
 from scoring.explain import Explanation, explain, fitted
+from scoring.rules import Cap
 from scoring.words import number, percent, signed
 from tests.scoring.builders import a_model, a_signal, scored, signal_frame
 

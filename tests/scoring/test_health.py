@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.definition import Cap, Category, Freshness, Linear, Piecewise, Renewal, ScoringModel
+from scoring.curves import Linear, Piecewise
+from scoring.definition import Category, Freshness, Renewal, ScoringModel
 from scoring.frames import PREVIOUS_SCHEMA
 from scoring.health import score
+from scoring.rules import Cap
 from tests.scoring.builders import BERLIN, NOW, a_model, a_signal, accounts, scored, signal_frame
 
 DAY = timedelta(days=1)

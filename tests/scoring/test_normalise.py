@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.definition import FRESHNESS, Category, Curve, Linear, Piecewise, Renewal
+from scoring.curves import Curve, Linear, Piecewise
+from scoring.definition import FRESHNESS, Category, Renewal
 from scoring.normalise import freshness, points, proximity, quantise, to_units
 from tests.scoring.builders import a_model, a_signal, accounts, scored
 
