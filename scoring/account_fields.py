@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from scoring.conditions import ACCOUNT, ConditionError, check_types, parse
+from scoring.errors import ConfigError, Problem
+
 
 def local_date(instant: datetime, timezone: ZoneInfo) -> date:
     """Give the day an instant falls on in the business time zone."""
@@ -33,3 +36,43 @@ def beside(frame: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     if frame["account_id"].equals(other["account_id"]):
         return frame.hstack(other.drop("account_id"))
     return frame.join(other, on="account_id", how="left", maintain_order="left", validate="m:1")
+
+
+def words(accounts: pl.DataFrame, name: str, today: date, timezone: ZoneInfo) -> pl.Expr:
+    """Give a field as the word a Map looks up: text without blanks around it, true or false, 3 for 3.0.
+
+    Blank text is no word.
+    """
+    column = field(accounts, name, today, timezone).cast(pl.String)
+    if accounts.schema.get(name) == pl.String:
+        column = column.str.strip_chars()
+        return pl.when(column != "").then(column)
+    return column.str.replace(r"\.0$", "")
+
+
+def matching(
+    accounts: pl.DataFrame, condition: str, today: date, timezone: ZoneInfo, *, key: str
+) -> pl.Series:
+    """Say of each account whether a condition over `account.<field>` is true of it; unknown is false.
+
+    Raises ConfigError, naming `key`, where the condition does not fit the types of the fields.
+    """
+    parsed = parse(condition)
+    fields = {name: name.removeprefix(ACCOUNT) for name in parsed.names}
+    frame = accounts.select(
+        "account_id",
+        *(field(accounts, source, today, timezone).alias(name) for name, source in fields.items()),
+    )
+    try:
+        check_types(parsed, frame.schema)
+    except ConditionError as exc:
+        raise ConfigError(
+            [
+                Problem(
+                    key=key,
+                    message=f"does not fit the account fields: {exc}",
+                    remedy="compare text with 'text' and numbers with numbers",
+                )
+            ]
+        ) from exc
+    return frame.select(parsed.expression.cast(pl.Boolean).fill_null(False).alias("matching"))["matching"]

@@ -3,21 +3,28 @@
 What each kind gives, and what it means that there is nothing (docs/scoring.md shows the same table):
 
     metric, kind                                     there is nothing for the account
-    series: latest, recency, trend                   NO_DATA (trend also where the baseline is too small)
-    series: sum, mean, active_days                   0 if the source knows the account, else NO_DATA
-    tickets.open, .opened, .oldest_open_days         0 if the source knows the account, else NO_DATA
-    tickets.rating                                   NO_DATA
-    subscriptions.days_to_renewal, .cancelling       NO_DATA
-    subscriptions.monthly_amount                     0 if it has any subscription, else NO_DATA
+    series: latest, recency, trend, slope, baseline  NO_DATA (also where too little is there to compare with)
+    series: sum, mean, active_days/_share/_weeks     0 if the source knows the account, else NO_DATA
+    tickets.open, .opened, .oldest_open_days, .load  0 if the source knows the account, else NO_DATA
+    tickets.resolution_days, .rating, .sentiment     NO_DATA
+    surveys.latest, .mean, .nps, .rating             NO_DATA
+    surveys.count, subscriptions.count               0 if the source knows the account, else NO_DATA
+    subscriptions.monthly_amount, .seats             0 if it has any subscription, else NO_DATA
+    subscriptions.days_to_renewal, .term_months      NO_DATA (subscriptions.cancelling as well)
     invoices.overdue_days, .overdue_amount           0 if the source knows the account, else NO_DATA
-    account.<field>                                  NO_DATA
+    account.<field>                                  NO_DATA; a text that is no number, or no word of its Map,
+                                                     is INVALID
+    divided (`per`)                                  NOT_APPLICABLE where the divisor is absent or 0
+    events.<rule>                                    0; null where its source has never answered
 
 A topic that no source delivers makes its signals NOT_APPLICABLE: one source is enough to begin with. A topic
 that was never read completely is SOURCE_DOWN without a value: nobody has answered yet, so nothing is missing.
 While a source is down the last picture is held as it was: SOURCE_DOWN where there was a value, and NO_DATA
-where there was none, for silence must not take away what stands in for missing data either.
+where there was none, for silence must not take away what stands in for missing data either. `applies` stands
+above all of this: where it is not true, the signal is NOT_APPLICABLE.
 
-Refuses to fill in, to average over accounts, and to look beyond as_of.
+Refuses to fill in, to average over accounts, and to look beyond as_of. What it knows of other accounts (the
+mean of a segment, for `prior = "segment"`) was frozen before and arrives as an argument.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +34,15 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from scoring.account_fields import field, local_date
+from scoring import events
+from scoring.account_fields import field, local_date, matching, words
+from scoring.curves import SMALLEST_COHORT, Map
 from scoring.definition import DAY, ScoringModel, Signal
-from scoring.exact import days
+from scoring.exact import days, divided
 from scoring.frames import INSTANT, STATE
 from scoring.model import TOPICS, InputState
 from scoring.moment import Moment, moments
-from scoring.records import read_records
+from scoring.records import is_shrunk_by_account, prior, read_records
 from scoring.series import KINDS, read_series
 
 
@@ -48,29 +57,41 @@ class Facts:
 
 
 def signals(
-    facts: Facts, accounts: pl.DataFrame, model: ScoringModel, *, as_of: datetime, timezone: ZoneInfo
+    facts: Facts,
+    accounts: pl.DataFrame,
+    model: ScoringModel,
+    *,
+    as_of: datetime,
+    timezone: ZoneInfo,
+    cohort: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Compute every signal of the model for every account, in the order of `accounts`."""
+    """Compute every signal and the events of every points rule for every account, in the order of `accounts`.
+
+    Raises ConfigError where the `applies` of a signal does not fit the types of the account fields it names.
+    """
     as_of = as_of.astimezone(UTC)
-    tenure = -field(accounts, "created_on", local_date(as_of, timezone), timezone).cast(pl.Float64)
-    wide = accounts.select("account_id", tenure.alias("~tenure")).with_row_index("row")
+    wide = _of_accounts(accounts, model, as_of, timezone)
     rows = wide.select("row", "account_id")
     seen_at = moments(facts.streams, as_of, timezone)
-    for topic in sorted(model.topics()):
+    for topic in sorted({signal.topic for signal in model.signals}):
         wanted = [signal for signal in model.signals if signal.topic == topic]
         moment = seen_at.get(topic)
         if moment is None:
             continue
-        wide = wide.join(
-            _read(facts, accounts, rows, topic, wanted, moment), on="row", how="left", maintain_order="left"
-        )
-    return wide.select(
+        if topic == "account":
+            read = _read_accounts(accounts, wanted, moment)
+        else:
+            read = _read(facts, rows.hstack(_towards(accounts, wanted, cohort)), topic, wanted, moment)
+        wide = wide.join(read, on="row", how="left", maintain_order="left")
+    happened = events.read_events(facts.numbers, facts.records, rows, model.points, seen_at)
+    return wide.join(happened, on="row", how="left", maintain_order="left").select(
         "account_id",
         *(
             column
             for signal in model.signals
             for column in _columns(signal, signal.topic in seen_at, seen_at.get(signal.topic), wide.columns)
         ),
+        *(f"events.{rule.id}" for rule in model.points),
     )
 
 
@@ -79,12 +100,13 @@ def lookback(model: ScoringModel) -> timedelta:
 
     Counts from the oldest picture that is still of use: held for a source that is down, or about to expire.
     """
-    needs = [
+    of_signals = [
         KINDS[signal.kind].lookback(signal) + signal.effective_freshness.expire_after
         for signal in model.signals
         if signal.topic != "account" and signal.topic not in TOPICS
     ]
-    return max(needs, default=timedelta(0)) + model.hold_for + 2 * DAY
+    of_rules = [events.lookback(rule) for rule in model.points if events.topic(rule.metric) not in TOPICS]
+    return max((*of_signals, *of_rules), default=timedelta(0)) + model.hold_for + 2 * DAY
 
 
 def newest(numbers: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
@@ -99,16 +121,40 @@ def newest(numbers: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     )
 
 
-def _read(
-    facts: Facts,
-    accounts: pl.DataFrame,
-    rows: pl.DataFrame,
-    topic: str,
-    wanted: Sequence[Signal],
-    moment: Moment,
+def _of_accounts(
+    accounts: pl.DataFrame, model: ScoringModel, as_of: datetime, timezone: ZoneInfo
 ) -> pl.DataFrame:
-    if topic == "account":
-        return _read_accounts(accounts, wanted, moment)
+    """Give row, account_id, ~tenure in days, and per signal <id>.applies and <id>.per where fields decide."""
+    today = local_date(as_of, timezone)
+    tenure = -field(accounts, "created_on", today, timezone).cast(pl.Float64)
+    wide = accounts.select(
+        "account_id",
+        tenure.alias("~tenure"),
+        *(
+            _numeric(field(accounts, signal.per.removeprefix("account."), today, timezone)).alias(
+                f"{signal.id}.per"
+            )
+            for signal in model.signals
+            if signal.per.startswith("account.")
+        ),
+    ).with_columns(
+        matching(accounts, signal.applies, today, timezone, key=f"model.signal[{signal.id}].applies").alias(
+            f"{signal.id}.applies"
+        )
+        for signal in model.signals
+        if signal.applies
+    )
+    return wide.with_row_index("row")
+
+
+def _numeric(value: pl.Expr) -> pl.Expr:
+    """Turn a field into a number; text that is none is as unusable as a number that is not finite."""
+    return pl.when(value.is_not_null()).then(value.cast(pl.Float64, strict=False).fill_null(float("nan")))
+
+
+def _read(
+    facts: Facts, rows: pl.DataFrame, topic: str, wanted: Sequence[Signal], moment: Moment
+) -> pl.DataFrame:
     matched = facts.matched.get(topic, rows.clear()).select("account_id")
     if topic in TOPICS:
         records = facts.records.get(topic, _NO_RECORDS)
@@ -121,62 +167,117 @@ _NO_RECORDS = pl.DataFrame(schema={"account_id": pl.String, "source_id": pl.Stri
 
 def _read_accounts(accounts: pl.DataFrame, wanted: Sequence[Signal], moment: Moment) -> pl.DataFrame:
     today = local_date(moment.at, moment.timezone)
-    fields = {signal.id: field(accounts, signal.name, today, moment.timezone) for signal in wanted}
-    # text that is no number is as unusable as a number that is not finite
-    return accounts.select(
-        pl.int_range(pl.len(), dtype=pl.get_index_type()).alias("row"),
-        *(
-            pl.when(value.is_not_null())
-            .then(value.cast(pl.Float64, strict=False).fill_null(float("nan")))
-            .alias(f"{name}.value")
-            for name, value in fields.items()
-        ),
+    columns: list[pl.Expr] = []
+    for signal in wanted:
+        if isinstance(signal.normalise, Map):
+            word = words(accounts, signal.name, today, moment.timezone)
+            columns += [
+                word.alias(f"{signal.id}.text"),
+                _points_of(word, signal.normalise).alias(f"{signal.id}.value"),
+            ]
+        else:
+            value = field(accounts, signal.name, today, moment.timezone)
+            columns.append(_numeric(value).alias(f"{signal.id}.value"))
+    return accounts.select(pl.int_range(pl.len(), dtype=pl.get_index_type()).alias("row"), *columns)
+
+
+def _points_of(word: pl.Expr, curve: Map) -> pl.Expr:
+    """Turn a word into its points; one that is not listed is as unusable as a number that is not finite."""
+    known = {key.strip(): float(value) for key, value in curve.values.items()}
+    found = word.replace_strict(
+        list(known), list(known.values()), default=float("nan"), return_dtype=pl.Float64
     )
+    return pl.when(word.is_not_null()).then(found)
+
+
+def _towards(accounts: pl.DataFrame, wanted: Sequence[Signal], cohort: pl.DataFrame | None) -> pl.DataFrame:
+    """Give <id>.towards per signal that is shrunk towards its segment: the segment's mean, else everybody's."""
+    segment = (
+        pl.col("segment").cast(pl.String) if "segment" in accounts.columns else pl.lit(None, dtype=pl.String)
+    )
+    columns = []
+    for signal in wanted:
+        if is_shrunk_by_account(signal):
+            means = _means(cohort, signal)
+            towards = pl.lit(means.pop("", prior(signal)))
+            for name, mean in sorted(means.items()):
+                towards = pl.when((segment == name).fill_null(False)).then(mean).otherwise(towards)
+            columns.append(towards.alias(f"{signal.id}.towards"))
+    return accounts.select("account_id", *columns).drop("account_id")
+
+
+def _means(cohort: pl.DataFrame | None, signal: Signal) -> dict[str, float]:
+    """Give the frozen means of a signal by segment ("" is everybody), where enough accounts had one."""
+    if cohort is None:
+        return {}
+    enough = cohort.filter(
+        (pl.col("signal") == signal.id) & (pl.col("n") >= SMALLEST_COHORT) & pl.col("mean").is_finite()
+    )
+    return dict(enough.select(pl.col("segment").fill_null(""), "mean").iter_rows())
 
 
 def _columns(signal: Signal, delivered: bool, moment: Moment | None, present: Sequence[str]) -> list[pl.Expr]:
-    """Give value, prior, state and ages of one signal."""
+    """Give value, prior, state and ages of one signal, and the word that was found if it has a Map."""
     name = signal.id
-    nothing = pl.lit(None, dtype=pl.Float64)
+
+    def found(part: str, otherwise: pl.Expr) -> pl.Expr:
+        return pl.col(f"{name}.{part}") if f"{name}.{part}" in present else otherwise
+
+    applies = found("applies", pl.lit(True))
+    divisor_of = found("per", _NOTHING)
+    no_divisor = ~(divisor_of.is_finite() & (divisor_of != 0)).fill_null(False)
+    text = [found("text", pl.lit(None, dtype=pl.String)).alias(f"{name}.text")]
+    texts = text if isinstance(signal.normalise, Map) else []
     if moment is None:
+        # what the facts would be divided by is as little known as they are
+        left_out = ~applies | no_divisor if signal.per.startswith("account.") else ~applies
         state = InputState.SOURCE_DOWN if delivered else InputState.NOT_APPLICABLE
+        state_of = pl.when(left_out).then(_state(InputState.NOT_APPLICABLE)).otherwise(_state(state))
         return [
-            nothing.alias(f"{name}.value"),
-            nothing.alias(f"{name}.prior"),
-            pl.lit(state.value, dtype=STATE).alias(f"{name}.state"),
-            nothing.alias(f"{name}.age_days"),
+            _NOTHING.alias(f"{name}.value"),
+            _NOTHING.alias(f"{name}.prior"),
+            state_of.cast(STATE).alias(f"{name}.state"),
+            _NOTHING.alias(f"{name}.age_days"),
             pl.lit(0.0).alias(f"{name}.down_days"),
             pl.lit(delivered).alias(f"{name}.silent"),
+            *texts,
         ]
-    raw = pl.col(f"{name}.value")
+    left_out = ~applies | no_divisor if signal.per else ~applies
+    raw = found("value", _NOTHING)
+    raw = divided(raw, divisor_of).round(12) if signal.per else raw
     young = (pl.col("~tenure") < signal.min_tenure / DAY).fill_null(False)
     sound = raw.is_finite().fill_null(False)
-    usable = sound & ~young
-    observed_at = (
-        pl.col(f"{name}.observed_at")
-        if f"{name}.observed_at" in present
-        else pl.lit(moment.at, dtype=INSTANT)
-    )
-    age = days(pl.lit(moment.as_of, dtype=INSTANT) - observed_at)
+    usable = sound & ~young & ~left_out
+    age = days(pl.lit(moment.as_of, dtype=INSTANT) - found("observed_at", pl.lit(moment.at, dtype=INSTANT)))
     state_of = (
-        pl.when(young)
-        .then(pl.lit(InputState.NOT_MATURE.value))
+        pl.when(left_out)
+        .then(_state(InputState.NOT_APPLICABLE))
+        .when(young)
+        .then(_state(InputState.NOT_MATURE))
         .when(raw.is_null())
-        .then(pl.lit(InputState.NO_DATA.value))
+        .then(_state(InputState.NO_DATA))
         .when(~sound)
-        .then(pl.lit(InputState.INVALID.value))
+        .then(_state(InputState.INVALID))
         .when(pl.lit(moment.down))
-        .then(pl.lit(InputState.SOURCE_DOWN.value))
+        .then(_state(InputState.SOURCE_DOWN))
         .when(raw == 0)
-        .then(pl.lit(InputState.ZERO.value))
-        .otherwise(pl.lit(InputState.VALUE.value))
+        .then(_state(InputState.ZERO))
+        .otherwise(_state(InputState.VALUE))
     )
-    prior = pl.col(f"{name}.prior") if f"{name}.prior" in present else nothing
+    prior_of = _NOTHING if signal.per else found("prior", _NOTHING)
     return [
         pl.when(usable).then(raw).alias(f"{name}.value"),
-        pl.when(usable).then(prior).alias(f"{name}.prior"),
+        pl.when(usable).then(prior_of).alias(f"{name}.prior"),
         state_of.cast(STATE).alias(f"{name}.state"),
         pl.when(usable).then(age.clip(0, None)).alias(f"{name}.age_days"),
         pl.lit(moment.down_days).alias(f"{name}.down_days"),
         pl.lit(moment.silent).alias(f"{name}.silent"),
+        *texts,
     ]
+
+
+_NOTHING = pl.lit(None, dtype=pl.Float64)
+
+
+def _state(state: InputState) -> pl.Expr:
+    return pl.lit(state.value)

@@ -64,6 +64,7 @@ TOPICS: Mapping[str, Mapping[str, FieldType]] = {
         "severity": "text",
         "rating": "number",
         "rated_at": "instant",
+        "sentiment": "number",
     },
     "subscriptions": {
         "started_at": "instant",
@@ -74,6 +75,7 @@ TOPICS: Mapping[str, Mapping[str, FieldType]] = {
         "monthly_amount": "number",
         "currency": "text",
         "seats": "number",
+        "term_months": "number",
     },
     "invoices": {
         "created_at": "instant",
@@ -88,11 +90,14 @@ TOPICS: Mapping[str, Mapping[str, FieldType]] = {
         "answered_at": "instant",
         "kind": "text",
         "score": "number",
+        "respondent": "text",
     },
 }
 """Record topics and the standard fields of each.
 
-severity is one of urgent, high, normal, low. rating is 0 (bad) to 1 (good) and known from rated_at on.
+severity is one of urgent, high, normal, low. rating is 0 (bad) to 1 (good) and known from rated_at on;
+sentiment is −1 (bad) to 1 (good). kind of a survey is nps, csat, review or any other word; respondent is an
+opaque id of who answered. term_months is what a subscription was signed for.
 Amounts are in major units of `currency` (12.50, not 1250). An instant in the future of the moment that is
 scored counts as not having happened yet. Every other topic ("usage", or any name an admin chooses) is a
 *series*: dated numbers by metric.

@@ -3,159 +3,136 @@
 A day without a number means that nothing happened (`gaps = "zero"`) to an account that the source knows; an
 account it does not know is NO_DATA, whatever the kind. With `gaps = "skip"` such days are left out.
 
-Refuses to look at a day that is not over, or that the source has delivered for nobody.
+A kind is a function from a signal and the days to expressions; what it asks about days is computed once per
+metric. Kinds that compare weeks are in `scoring.weeks`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Literal, TypeAlias
+from datetime import timedelta
 
 import polars as pl
 
+from scoring.days import Days, Span, daily_numbers
 from scoring.definition import DAY, Signal
-from scoring.exact import divided, from_parts, to_parts
+from scoring.exact import divided
 from scoring.frames import INSTANT
 from scoring.moment import Moment
+from scoring.reading import Kind, Reading
+from scoring.reading import WindowUse as WindowUse
+from scoring.weeks import BASELINE, HISTORY, SHORTEST_BASELINE, SLOPE_WEEKS, active_weeks, baseline, slope
+
+_WEEK = 7 * DAY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one kind gives for one signal, as expressions over the daily numbers of one account.
-
-    Columns are day, parts and observed_at, one row per day. A null value is NO_DATA.
-    """
-
-    value: pl.Expr
-    observed_at: pl.Expr
-    prior: pl.Expr
-    absent: float | None
-    """The value of an account that the source knows but has no number of this metric for."""
+def _window(signal: Signal) -> timedelta:
+    return signal.window or DAY
 
 
-_NOTHING = pl.lit(None, dtype=pl.Float64)
-
-
-def _window_days(signal: Signal) -> int:
-    return (signal.window or DAY) // DAY
-
-
-def _between(days: tuple[date, date]) -> pl.Expr:
-    return pl.col("day").is_between(pl.lit(days[0]), pl.lit(days[1]))
-
-
-def _sum(days: tuple[date, date]) -> pl.Expr:
-    return from_parts(pl.when(_between(days)).then(pl.col("parts")).sum())
-
-
-def _count(days: tuple[date, date]) -> pl.Expr:
-    return _between(days).sum()
-
-
-def _mean(signal: Signal, days: tuple[date, date]) -> pl.Expr:
+def _mean_of(signal: Signal, days: Days, span: Span) -> pl.Expr:
     if signal.gaps == "zero":
-        return divided(_sum(days), _window_days(signal))
-    return pl.when(_count(days) > 0).then(divided(_sum(days), _count(days)))
+        return divided(days.total(span), _window(signal) // DAY)
+    return pl.when(days.count(span) > 0).then(divided(days.total(span), days.count(span)))
 
 
-def _seen_at(signal: Signal, moment: Moment) -> pl.Expr:
-    """When a window was true: at its end where gaps are zeros, else at the last number in it."""
-    end = pl.lit(moment.day_end, dtype=INSTANT)
-    if signal.gaps == "zero":
-        return end
-    return pl.when(_between(moment.window(signal.window or DAY))).then(pl.col("observed_at")).max()
+def _seen_at(signal: Signal, days: Days, span: Span) -> pl.Expr:
+    """Say when a window was true: at its end where gaps are zeros, else at the last number in it."""
+    return days.end() if signal.gaps == "zero" else days.seen_at(span)
 
 
-def _latest(signal: Signal, moment: Moment) -> Reading:
-    return Reading(
-        value=from_parts(pl.col("parts").sort_by("day").last()),
-        observed_at=pl.col("observed_at").max(),
-        prior=_NOTHING,
-        absent=None,
-    )
+def _latest(signal: Signal, days: Days) -> Reading:
+    value, observed_at = days.latest()
+    return Reading(value=value, observed_at=observed_at)
 
 
-def _sum_kind(signal: Signal, moment: Moment) -> Reading:
-    days = moment.window(signal.window or DAY)
+def _sum(signal: Signal, days: Days) -> Reading:
+    span = days.moment.window(_window(signal))
     zero = signal.gaps == "zero"
     return Reading(
-        value=_sum(days) if zero else pl.when(_count(days) > 0).then(_sum(days)),
-        observed_at=_seen_at(signal, moment),
-        prior=_NOTHING,
+        value=days.total(span) if zero else pl.when(days.count(span) > 0).then(days.total(span)),
+        observed_at=_seen_at(signal, days, span),
         absent=0.0 if zero else None,
     )
 
 
-def _mean_kind(signal: Signal, moment: Moment) -> Reading:
+def _mean(signal: Signal, days: Days) -> Reading:
+    span = days.moment.window(_window(signal))
     return Reading(
-        value=_mean(signal, moment.window(signal.window or DAY)),
-        observed_at=_seen_at(signal, moment),
-        prior=_NOTHING,
+        value=_mean_of(signal, days, span),
+        observed_at=_seen_at(signal, days, span),
         absent=0.0 if signal.gaps == "zero" else None,
     )
 
 
-def _trend(signal: Signal, moment: Moment) -> Reading:
-    window = signal.window or DAY
-    last, prior = _mean(signal, moment.window(window)), _mean(signal, moment.window(window, back=1))
+def _trend(signal: Signal, days: Days) -> Reading:
+    window, moment = _window(signal), days.moment
+    last = _mean_of(signal, days, moment.window(window))
+    prior = _mean_of(signal, days, moment.window(window, back=1))
     # a ratio to nothing is no trend: too small a baseline says nothing, it never says infinity
     enough = (prior > 0) & (prior >= signal.min_baseline)
     return Reading(
         value=pl.when(enough).then((divided(last, prior) - 1).round(9)),
-        observed_at=_seen_at(signal, moment),
+        observed_at=_seen_at(signal, days, moment.window(window)),
         prior=pl.when(enough).then(prior),
-        absent=None,
     )
 
 
-def _active_days(signal: Signal, moment: Moment) -> Reading:
-    days = moment.window(signal.window or DAY)
-    return Reading(
-        value=(_between(days) & (pl.col("parts") > 0)).sum().cast(pl.Float64),
-        observed_at=pl.lit(moment.day_end, dtype=INSTANT),
-        prior=_NOTHING,
-        absent=0.0,
-    )
+def _active_days(signal: Signal, days: Days) -> Reading:
+    active = days.active(days.moment.window(_window(signal)))
+    return Reading(value=active.cast(pl.Float64), observed_at=days.end(), absent=0.0)
 
 
-def _recency(signal: Signal, moment: Moment) -> Reading:
-    last_active = pl.when(pl.col("parts") > 0).then(pl.col("day")).max()
-    return Reading(
-        value=(pl.lit(moment.last_day) - last_active).dt.total_days().cast(pl.Float64),
-        observed_at=pl.lit(moment.day_end, dtype=INSTANT),
-        prior=_NOTHING,
-        absent=None,
-    )
+def _active_share(signal: Signal, days: Days) -> Reading:
+    active = days.active(days.moment.window(_window(signal))).cast(pl.Float64)
+    share = divided(active, _window(signal) // DAY).round(9)
+    return Reading(value=share, observed_at=days.end(), absent=0.0)
 
 
-WindowUse: TypeAlias = Literal["none", "allowed", "needed"]
+def _recency(signal: Signal, days: Days) -> Reading:
+    since = (pl.lit(days.moment.last_day) - days.last_active()).dt.total_days()
+    return Reading(value=since.cast(pl.Float64), observed_at=days.end())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """One way from a series to a number."""
-
-    read: Callable[[Signal, Moment], Reading]
-    window: WindowUse = "needed"
-    windows: int = 1
-    """How many windows it looks at; windows that are compared must hold the same weekdays."""
-    reach: timedelta = timedelta(0)
-    """How far back it looks besides."""
-
-    def lookback(self, signal: Signal) -> timedelta:
-        """Say how many days of numbers this kind needs before the last complete day."""
-        return self.windows * (signal.window or timedelta(0)) + self.reach
-
+_GAPS = frozenset({"gaps"})
+_BOTH = frozenset({"gaps", "min_baseline"})
 
 KINDS: Mapping[str, Kind] = {
     "": Kind(read=_latest, window="none"),
     "latest": Kind(read=_latest, window="none"),
-    "sum": Kind(read=_sum_kind),
-    "mean": Kind(read=_mean_kind),
-    "trend": Kind(read=_trend, windows=2),
+    "sum": Kind(read=_sum, uses=_GAPS),
+    "mean": Kind(read=_mean, uses=_GAPS),
+    "trend": Kind(read=_trend, windows=2, whole_weeks=True, divisible=False, uses=_BOTH),
     "active_days": Kind(read=_active_days),
-    "recency": Kind(read=_recency, window="none", reach=400 * DAY),
+    "active_share": Kind(read=_active_share, divisible=False),
+    "active_weeks": Kind(read=active_weeks, whole_weeks=True, shortest=_WEEK, divisible=False),
+    "recency": Kind(read=_recency, window="none", reach=HISTORY, divisible=False),
+    "slope": Kind(read=slope, window="none", reach=SLOPE_WEEKS * _WEEK, divisible=False, uses=_BOTH),
+    "baseline": Kind(
+        read=baseline,
+        window="allowed",
+        windows=0,
+        whole_weeks=True,
+        shortest=SHORTEST_BASELINE,
+        longest=BASELINE,
+        reach=HISTORY,
+        divisible=False,
+        uses=_GAPS,
+    ),
 }
+"""Every way to make one number of a series, by the name a model uses for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    name: str
+    value: pl.Expr
+    absent: pl.Expr | None = None
+    """Where the source knows the account, but not this metric of it."""
+
+
+def divisor(signal: Signal) -> str:
+    """Name the other metric of the same topic that a signal is divided by; "" where there is none."""
+    return "" if signal.per.startswith("account.") else signal.per.rpartition(".")[2]
 
 
 def read_series(
@@ -167,59 +144,48 @@ def read_series(
 ) -> pl.DataFrame:
     """Compute the signals of one topic from its numbers.
 
-    `rows` maps account_id to row. The result has row and, per signal, <id>.value, .prior and .observed_at, for
-    the accounts the source knows.
+    `rows` maps account_id to row. The result has row and, per signal, <id>.value, .prior and .observed_at, and
+    <id>.per where it is divided by another metric, for the accounts the source knows.
     """
-    day = moment.local_days(pl.col("observed_at") - timedelta(microseconds=1))
-    daily = (
-        numbers.lazy()
-        .filter(pl.col("observed_at") <= moment.as_of)
-        .join(rows.lazy(), on="account_id", how="inner")
-        .select("row", "metric", "observed_at", day.alias("day"), to_parts(pl.col("value")).alias("parts"))
-        .filter((pl.col("day") <= moment.last_day) & pl.col("parts").is_not_null())
-        .group_by("row", "metric", "day")
-        .agg(pl.col("parts").sum(), pl.col("observed_at").max())
-        .collect()
-    )
+    daily = daily_numbers(numbers, rows, moment)
     listed = matched.join(rows, on="account_id", how="inner").select("row")
     result = pl.concat([daily.select("row"), listed]).unique().sort("row")
-    for metric in sorted({signal.name for signal in signals}):
-        wanted = [signal for signal in signals if signal.name == metric]
-        readings = [(signal.id, KINDS[signal.kind].read(signal, moment)) for signal in wanted]
+    for metric in sorted(
+        {signal.name for signal in signals} | {divisor(signal) for signal in signals} - {""}
+    ):
+        days = Days(moment)
+        columns = list(_columns(metric, signals, days))
         found = (
             daily.lazy()
             .filter(pl.col("metric") == metric)
             .group_by("row")
-            .agg(
-                pl.lit(True).first().alias("~found"),
-                *(
-                    expression.first().alias(f"{name}.{part}")
-                    if expression is _NOTHING
-                    else expression.alias(f"{name}.{part}")
-                    for name, reading in readings
-                    for part, expression in (
-                        ("value", reading.value),
-                        ("prior", reading.prior),
-                        ("observed_at", reading.observed_at),
-                    )
-                ),
-            )
+            .agg(pl.len().alias("~found"), *days.asked())
+            .select("row", "~found", *(column.value.alias(column.name) for column in columns))
             .collect()
         )
         result = result.join(found, on="row", how="left", maintain_order="left").with_columns(
-            expression
-            for name, reading in readings
-            if reading.absent is not None
-            for expression in (
-                pl.when(pl.col("~found").is_null())
-                .then(reading.absent)
-                .otherwise(pl.col(f"{name}.value"))
-                .alias(f"{name}.value"),
-                pl.when(pl.col("~found").is_null())
-                .then(pl.lit(moment.day_end, dtype=INSTANT))
-                .otherwise(pl.col(f"{name}.observed_at"))
-                .alias(f"{name}.observed_at"),
-            )
+            pl.when(pl.col("~found").is_null())
+            .then(column.absent)
+            .otherwise(pl.col(column.name))
+            .alias(column.name)
+            for column in columns
+            if column.absent is not None
         )
         result = result.drop("~found")
     return result
+
+
+def _columns(metric: str, signals: Sequence[Signal], days: Days) -> Iterator[_Column]:
+    """Give everything that is read from one metric: signals, and what others are divided by."""
+    for signal in signals:
+        if metric not in (signal.name, divisor(signal)):
+            continue
+        reading = KINDS[signal.kind].read(signal, days)
+        absent = None if reading.absent is None else pl.lit(reading.absent)
+        if signal.name == metric:
+            yield _Column(name=f"{signal.id}.value", value=reading.value, absent=absent)
+            yield _Column(name=f"{signal.id}.prior", value=reading.prior)
+            end = None if absent is None else pl.lit(days.moment.day_end, dtype=INSTANT)
+            yield _Column(name=f"{signal.id}.observed_at", value=reading.observed_at, absent=end)
+        if divisor(signal) == metric:
+            yield _Column(name=f"{signal.id}.per", value=reading.value, absent=absent)
