@@ -1,0 +1,5 @@
+"""A second, slow implementation of the whole score in plain Python, to compare the fast one with.
+
+It was written from the documents, not from the code beside it, one account at a time, with exact fractions where
+weights meet thresholds. It refuses polars and numpy, and it imports from `scoring` only frozen values.
+"""
