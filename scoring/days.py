@@ -48,10 +48,25 @@ class Days:
     def __init__(self, moment: Moment) -> None:
         self.moment = moment
         self._asked: dict[str, pl.Expr] = {}
+        self._kept: list[dict[str, pl.Expr]] = []
+        self._level: dict[str, int] = {}
 
     def asked(self) -> list[pl.Expr]:
         """Give everything asked so far, to be aggregated over day, parts and observed_at of an account."""
         return [expression.alias(name) for name, expression in self._asked.items()]
+
+    def kept(self) -> list[list[pl.Expr]]:
+        """Give everything kept so far, to be added to the answers step by step."""
+        return [[expression.alias(name) for name, expression in level.items()] for level in self._kept]
+
+    def keep(self, name: str, expression: pl.Expr) -> pl.Expr:
+        """Make a column of something that later expressions use more than once, so that it is computed once."""
+        level = max((self._level.get(root, 0) for root in expression.meta.root_names()), default=0)
+        if level == len(self._kept):
+            self._kept.append({})
+        self._kept[level][name] = expression
+        self._level[name] = level + 1
+        return pl.col(name)
 
     def _ask(self, question: str, span: Span | None, expression: pl.Expr) -> pl.Expr:
         name = question if span is None else f"{question} {span[0]} {span[1]}"

@@ -128,7 +128,8 @@ def _of_series(
     )
     found = matching if rule.days_in_a_row == 1 else _runs(matching, rule.days_in_a_row)
     if rule.then:
-        found = _followed(found, _daily(numbers, rows, rule.then, after), rule.within)
+        then = _daily(numbers, rows, rule.then, after).filter(pl.col("day") <= moment.last_day)
+        found = _followed(found, then, rule.within)
     # the end of a day in UTC is looked up, for midnight is not everywhere an hour that exists
     ends = pl.DataFrame(
         [(day, _end_of(day, moment)) for day in found["day"].unique().sort().to_list()],

@@ -8,8 +8,8 @@ What each kind gives, and what it means that there is nothing (docs/scoring.md s
     tickets.open, .opened, .oldest_open_days, .load  0 if the source knows the account, else NO_DATA
     tickets.resolution_days, .rating, .sentiment     NO_DATA
     surveys.latest, .mean, .nps, .rating             NO_DATA
-    surveys.count, subscriptions.count               0 if the source knows the account, else NO_DATA
-    subscriptions.monthly_amount, .seats             0 if it has any subscription, else NO_DATA
+    surveys.count                                    0 if the source knows the account, else NO_DATA
+    subscriptions.monthly_amount, .seats, .count     0 if it has any subscription, else NO_DATA
     subscriptions.days_to_renewal, .term_months      NO_DATA (subscriptions.cancelling as well)
     invoices.overdue_days, .overdue_amount           0 if the source knows the account, else NO_DATA
     account.<field>                                  NO_DATA; a text that is no number, or no word of its Map,
@@ -27,7 +27,7 @@ Refuses to fill in, to average over accounts, and to look beyond as_of. What it 
 mean of a segment, for `prior = "segment"`) was frozen before and arrives as an argument.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -216,64 +216,104 @@ def _means(cohort: pl.DataFrame | None, signal: Signal) -> dict[str, float]:
     return dict(enough.select(pl.col("segment").fill_null(""), "mean").iter_rows())
 
 
-def _columns(signal: Signal, delivered: bool, moment: Moment | None, present: Sequence[str]) -> list[pl.Expr]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What was read of one signal, as columns of the wide frame; a column nobody made has the usual answer."""
+
+    signal: Signal
+    present: Collection[str]
+
+    def part(self, name: str, otherwise: pl.Expr) -> pl.Expr:
+        column = f"{self.signal.id}.{name}"
+        return pl.col(column) if column in self.present else otherwise
+
+    @property
+    def value(self) -> pl.Expr:
+        value = self.part("value", _NOTHING)
+        return divided(value, self.part("per", _NOTHING)).round(12) if self.signal.per else value
+
+    @property
+    def outside(self) -> pl.Expr:
+        """Say that the signal is not meant for the account."""
+        return ~self.part("applies", pl.lit(True))
+
+    @property
+    def undivided(self) -> pl.Expr:
+        """Say that there is nothing to divide by."""
+        if not self.signal.per:
+            return pl.lit(False)
+        per = self.part("per", _NOTHING)
+        return ~(per.is_finite() & (per != 0)).fill_null(False)
+
+    @property
+    def young(self) -> pl.Expr:
+        return (pl.col("~tenure") < self.signal.min_tenure / DAY).fill_null(False)
+
+
+def _columns(
+    signal: Signal, delivered: bool, moment: Moment | None, present: Collection[str]
+) -> list[pl.Expr]:
     """Give value, prior, state and ages of one signal, and the word that was found if it has a Map."""
-    name = signal.id
+    seen = _Seen(signal=signal, present=present)
+    columns = _unread(seen, delivered) if moment is None else _read_at(seen, moment)
+    if isinstance(signal.normalise, Map):
+        columns["text"] = seen.part("text", pl.lit(None, dtype=pl.String))
+    return [column.alias(f"{signal.id}.{part}") for part, column in columns.items()]
 
-    def found(part: str, otherwise: pl.Expr) -> pl.Expr:
-        return pl.col(f"{name}.{part}") if f"{name}.{part}" in present else otherwise
 
-    applies = found("applies", pl.lit(True))
-    divisor_of = found("per", _NOTHING)
-    no_divisor = ~(divisor_of.is_finite() & (divisor_of != 0)).fill_null(False)
-    text = [found("text", pl.lit(None, dtype=pl.String)).alias(f"{name}.text")]
-    texts = text if isinstance(signal.normalise, Map) else []
-    if moment is None:
-        # what the facts would be divided by is as little known as they are
-        left_out = ~applies | no_divisor if signal.per.startswith("account.") else ~applies
-        state = InputState.SOURCE_DOWN if delivered else InputState.NOT_APPLICABLE
-        state_of = pl.when(left_out).then(_state(InputState.NOT_APPLICABLE)).otherwise(_state(state))
-        return [
-            _NOTHING.alias(f"{name}.value"),
-            _NOTHING.alias(f"{name}.prior"),
-            state_of.cast(STATE).alias(f"{name}.state"),
-            _NOTHING.alias(f"{name}.age_days"),
-            pl.lit(0.0).alias(f"{name}.down_days"),
-            pl.lit(delivered).alias(f"{name}.silent"),
-            *texts,
-        ]
-    left_out = ~applies | no_divisor if signal.per else ~applies
-    raw = found("value", _NOTHING)
-    raw = divided(raw, divisor_of).round(12) if signal.per else raw
-    young = (pl.col("~tenure") < signal.min_tenure / DAY).fill_null(False)
-    sound = raw.is_finite().fill_null(False)
-    usable = sound & ~young & ~left_out
-    age = days(pl.lit(moment.as_of, dtype=INSTANT) - found("observed_at", pl.lit(moment.at, dtype=INSTANT)))
-    state_of = (
+def _unread(seen: _Seen, delivered: bool) -> dict[str, pl.Expr]:
+    """Give the columns of a signal whose topic no source delivers, or none has ever answered for."""
+    # facts that nobody has read cannot be divided by either: only a field of the account says "not applicable"
+    undivided = seen.undivided if seen.signal.per.startswith("account.") else pl.lit(False)
+    state = (
+        pl.when(seen.outside | undivided | (not delivered))
+        .then(_state(InputState.NOT_APPLICABLE))
+        .when(seen.young)
+        .then(_state(InputState.NOT_MATURE))
+        .otherwise(_state(InputState.SOURCE_DOWN))
+    )
+    return {
+        "value": _NOTHING,
+        "prior": _NOTHING,
+        "state": state.cast(STATE),
+        "age_days": _NOTHING,
+        "down_days": pl.lit(0.0),
+        "silent": pl.lit(delivered),
+    }
+
+
+def _read_at(seen: _Seen, moment: Moment) -> dict[str, pl.Expr]:
+    """Give the columns of a signal whose topic was read."""
+    value = seen.value
+    sound = value.is_finite().fill_null(False)
+    observed_at = seen.part("observed_at", pl.lit(moment.at, dtype=INSTANT))
+    age = days(pl.lit(moment.as_of, dtype=INSTANT) - observed_at)
+    left_out = seen.outside | seen.undivided
+    state = (
         pl.when(left_out)
         .then(_state(InputState.NOT_APPLICABLE))
-        .when(young)
+        .when(seen.young)
         .then(_state(InputState.NOT_MATURE))
-        .when(raw.is_null())
+        .when(value.is_null())
         .then(_state(InputState.NO_DATA))
         .when(~sound)
         .then(_state(InputState.INVALID))
         .when(pl.lit(moment.down))
         .then(_state(InputState.SOURCE_DOWN))
-        .when(raw == 0)
+        .when(value == 0)
         .then(_state(InputState.ZERO))
         .otherwise(_state(InputState.VALUE))
     )
-    prior_of = _NOTHING if signal.per else found("prior", _NOTHING)
-    return [
-        pl.when(usable).then(raw).alias(f"{name}.value"),
-        pl.when(usable).then(prior_of).alias(f"{name}.prior"),
-        state_of.cast(STATE).alias(f"{name}.state"),
-        pl.when(usable).then(age.clip(0, None)).alias(f"{name}.age_days"),
-        pl.lit(moment.down_days).alias(f"{name}.down_days"),
-        pl.lit(moment.silent).alias(f"{name}.silent"),
-        *texts,
-    ]
+    usable = sound & ~seen.young & ~left_out
+    prior_of = _NOTHING if seen.signal.per else seen.part("prior", _NOTHING)
+    return {
+        "value": pl.when(usable).then(value),
+        "prior": pl.when(usable).then(prior_of),
+        "state": state.cast(STATE),
+        "age_days": pl.when(usable).then(age.clip(0, None)),
+        "down_days": pl.lit(moment.down_days),
+        "silent": pl.lit(moment.silent),
+    }
 
 
 _NOTHING = pl.lit(None, dtype=pl.Float64)

@@ -189,8 +189,8 @@ def prior(signal: Signal) -> float:
 
 
 def _latest_score(signal: Signal, moment: Moment) -> pl.Expr:
-    # two answers of the same instant: the same one decides whatever the order of rows
-    return pl.col("score").sort_by("answered_at", "source_id", "score").last()
+    # of two answers of the same instant the better one, whatever the order of rows
+    return pl.col("score").sort_by("answered_at", "score").last()
 
 
 def _net_promoters(signal: Signal, moment: Moment) -> pl.Expr:
@@ -270,7 +270,7 @@ RECORD_METRICS: Mapping[str, RecordMetric] = {
         counts=_active, value=_added("monthly_amount"), empty="zero if any"
     ),
     "subscriptions.seats": RecordMetric(counts=_active, value=_added("seats"), empty="zero if any"),
-    "subscriptions.count": RecordMetric(counts=_active, value=_number, empty="zero"),
+    "subscriptions.count": RecordMetric(counts=_active, value=_number, empty="zero if any"),
     "subscriptions.term_months": RecordMetric(
         counts=lambda signal, moment: _active(signal, moment) & _usable("term_months"),
         value=lambda signal, moment: pl.col("term_months").max(),

@@ -160,9 +160,11 @@ def read_series(
             .filter(pl.col("metric") == metric)
             .group_by("row")
             .agg(pl.len().alias("~found"), *days.asked())
-            .select("row", "~found", *(column.value.alias(column.name) for column in columns))
             .collect()
         )
+        for step in days.kept():
+            found = found.with_columns(step)
+        found = found.select("row", "~found", *(column.value.alias(column.name) for column in columns))
         result = result.join(found, on="row", how="left", maintain_order="left").with_columns(
             pl.when(pl.col("~found").is_null())
             .then(column.absent)

@@ -37,19 +37,24 @@ def slope(signal: Signal, days: Days) -> Reading:
     One odd week changes nothing. NO_DATA where the weeks do not agree on a direction.
     """
     spans = [days.moment.window(WEEK, back=back) for back in reversed(range(SLOPE_WEEKS))]
+    name = signal.id
     weeks = [_week(signal, days, span) for span in spans]
     pairs = list(combinations(range(SLOPE_WEEKS), 2))
-    rises = [weeks[later] - weeks[earlier] for earlier, later in pairs]
+    rises = [
+        days.keep(f"{name} rise {earlier} {later}", weeks[later] - weeks[earlier]) for earlier, later in pairs
+    ]
     direction = _count([rise > 0 for rise in rises]) - _count([rise < 0 for rise in rises])
     agreed = direction.abs() * AGREEMENT[1] >= _known(rises) * AGREEMENT[0]
     enough = _known(weeks) >= SMALLEST_SLOPE
     steepness = _median(
+        days,
+        f"{name} steepness",
         [
             divided(rise.cast(pl.Float64), later - earlier)
             for rise, (earlier, later) in zip(rises, pairs, strict=True)
-        ]
+        ],
     )
-    usual = _median([week.cast(pl.Float64) for week in weeks])
+    usual = _median(days, f"{name} usual", [week.cast(pl.Float64) for week in weeks])
     large = (usual > 0) & (usual >= 7 * signal.min_baseline * PARTS_PER_UNIT)
     end = days.end()
     return Reading(
@@ -70,7 +75,7 @@ def baseline(signal: Signal, days: Days) -> Reading:
 
     Median and MAD are those of the weeks before. Weeks before the account's first number say nothing.
     """
-    moment = days.moment
+    name, moment = signal.id, days.moment
     now = moment.window(WEEK)
     spans = [moment.window(WEEK, back=back) for back in range(1, (signal.window or BASELINE) // WEEK + 1)]
     first = days.first(moment.window(HISTORY))
@@ -80,12 +85,12 @@ def baseline(signal: Signal, days: Days) -> Reading:
         known = days.count(span) > 0
         if signal.gaps == "zero":
             known = known | (first < pl.lit(span[0]))
-        before.append(pl.when(known).then(week))
+        before.append(days.keep(f"{name} week {span[0]}", pl.when(known).then(week)))
     this = from_parts(days.parts(now))
     if signal.gaps == "skip":
         this = pl.when(days.count(now) > 0).then(this)
-    median = _median(before)
-    spread = _median([(week - median).abs() for week in before])
+    median = _median(days, f"{name} median", before)
+    spread = _median(days, f"{name} spread", [(week - median).abs() for week in before])
     hair = 1e-9 * pl.max_horizontal(pl.lit(1.0), median.abs())
     z = divided(this - median, MAD_PER_SIGMA * spread + hair).round(9).clip(-LARGEST_Z, LARGEST_Z)
     enough = _known(before) >= SMALLEST_BASELINE
@@ -110,10 +115,10 @@ def _known(values: Sequence[pl.Expr]) -> pl.Expr:
     return _count([value.is_not_null() for value in values])
 
 
-def _median(values: Sequence[pl.Expr]) -> pl.Expr:
+def _median(days: Days, name: str, values: Sequence[pl.Expr]) -> pl.Expr:
     """Give the median of what is not null."""
-    ordered = pl.concat_list(values).list.drop_nulls().list.sort()
+    ordered = days.keep(f"{name} ordered", pl.concat_list(values).list.drop_nulls().list.sort())
     n = ordered.list.len().cast(pl.Int64)
     low = ordered.list.get((n - 1) // 2, null_on_oob=True)
     high = ordered.list.get(n // 2, null_on_oob=True)
-    return (low + high) * 0.5
+    return days.keep(name, (low + high) * 0.5)

@@ -150,15 +150,178 @@ def test_recency_of_an_account_that_was_active_yesterday_is_an_observed_zero() -
     assert one(frame, "s") == (0.0, "zero")
 
 
-def every_kind(metric: str) -> list[Signal]:
-    return [
-        a_signal(kind, metric=metric, kind=kind, window=None if rule.window == "none" else WEEK)
-        for kind, rule in KINDS.items()
-        if kind
+def weekly(totals: list[float], *, account: str = "A") -> pl.DataFrame:
+    """Weeks of seven equal days, ending on the last complete one."""
+    return daily([total / 7 for total in totals for _ in range(7)], account=account)
+
+
+SLIDING = [700.0, 686.0, 672.0, 658.0, 644.0, 630.0, 616.0, 602.0]
+"""Weekly totals that fall by 14 a week; their median is 651."""
+
+
+def test_slope_is_the_change_per_week_as_a_share_of_the_median_week() -> None:
+    value, state = one(seen(facts(weekly(SLIDING)), a_signal(kind="slope")), "s")
+
+    assert value == pytest.approx(-14 / 651)
+    assert state == "value"
+
+
+def test_one_holiday_week_leaves_the_slope_where_it_was() -> None:
+    # 60 among numbers around 93: the median of all pairwise slopes is still −2 a week, the median week 92.
+    rows = weekly([700.0, 686.0, 672.0, 658.0, 420.0, 630.0, 616.0, 602.0])
+
+    value, _ = one(seen(facts(rows), a_signal(kind="slope")), "s")
+
+    assert value == pytest.approx(-14 / 644)
+
+
+def test_weeks_that_point_nowhere_have_no_slope() -> None:
+    rows = weekly([70.0, 91.0, 63.0, 84.0, 70.0, 91.0, 63.0, 84.0])
+
+    assert one(seen(facts(rows), a_signal(kind="slope")), "s") == (None, "no_data")
+
+
+# Of 28 pairs of weeks, 8 fall in the first order: (20 − 8)/28 = 0.43. In the second 9 do: (19 − 9)/28 = 0.36.
+@pytest.mark.parametrize(
+    "order, found", [([3, 2, 0, 1, 7, 4, 5, 6], True), ([3, 1, 2, 7, 0, 4, 5, 6], False)]
+)
+def test_weeks_point_one_way_if_two_fifths_more_pairs_do(order: list[int], found: bool) -> None:
+    rows = weekly([70.0 + 7 * place for place in order])
+
+    value, _ = one(seen(facts(rows), a_signal(kind="slope")), "s")
+
+    assert (value is not None) is found
+
+
+def test_a_slope_over_too_small_a_week_is_no_data() -> None:
+    frame = seen(
+        facts(weekly(SLIDING)),
+        a_signal("enough", kind="slope", min_baseline=93),
+        a_signal("small", kind="slope", min_baseline=93.1),
+    )
+
+    assert one(frame, "enough")[1] == "value"
+    assert one(frame, "small") == (None, "no_data")
+
+
+def test_a_slope_that_skips_gaps_leaves_out_weeks_without_a_number_and_needs_six() -> None:
+    rows = weekly(SLIDING)
+    without_two = rows.filter(
+        ~pl.col("observed_at").is_between(
+            day_end(SUNDAY - 5 * WEEK), day_end(SUNDAY - 3 * WEEK), closed="right"
+        )
+    )
+    without_three = rows.filter(pl.col("observed_at") > day_end(SUNDAY - 5 * WEEK))
+    skipping = a_signal(kind="slope", gaps="skip")
+
+    assert one(seen(facts(without_two), skipping), "s")[0] == pytest.approx(-14 / 651)
+    assert one(seen(facts(without_three), skipping), "s") == (None, "no_data")
+
+
+def test_active_weeks_and_active_share_tell_the_shape_of_usage() -> None:
+    rows = numbers(*(("A", "usage.number", SUNDAY - timedelta(days=ago), 5.0) for ago in (0, 1, 6, 14, 21)))
+
+    frame = seen(
+        facts(rows),
+        a_signal("weeks", kind="active_weeks", window=4 * WEEK),
+        a_signal("share", kind="active_share", window=4 * WEEK),
+    )
+
+    assert one(frame, "weeks") == (0.75, "value")
+    assert one(frame, "share")[0] == pytest.approx(5 / 28)
+
+
+def test_every_week_active_is_exactly_one() -> None:
+    rows = daily([1.0] * 343)
+
+    frame = seen(
+        facts(rows),
+        a_signal("weeks", kind="active_weeks", window=49 * WEEK),
+        a_signal("share", kind="active_share", window=49 * WEEK),
+    )
+
+    assert (one(frame, "weeks")[0], one(frame, "share")[0]) == (1.0, 1.0)
+
+
+def test_baseline_says_how_unusual_this_week_is_for_the_account() -> None:
+    # Before: 70, 77, …, 126 and back; median 98, median distance from it 14. This week 56.
+    before = [70.0, 77.0, 84.0, 91.0, 105.0, 112.0, 119.0, 126.0]
+    rows = weekly([*before, 56.0])
+
+    frame = seen(facts(rows), a_signal(kind="baseline", window=8 * WEEK))
+
+    assert one(frame, "s")[0] == pytest.approx((56 - 98) / (1.4826 * 17.5), abs=1e-6)
+    assert frame["s.prior"].to_list() == [14.0]
+
+
+@pytest.mark.parametrize("this, z", [(70.0, 0.0), (77.0, 10.0), (0.0, -10.0)])
+def test_an_account_that_never_varies_is_at_most_ten_away(this: float, z: float) -> None:
+    assert one(seen(facts(weekly([70.0] * 12 + [this])), a_signal(kind="baseline")), "s")[0] == z
+
+
+@pytest.mark.parametrize("weeks, state", [(6, "zero"), (5, "no_data")])
+def test_a_baseline_needs_six_weeks_of_history(weeks: int, state: str) -> None:
+    assert one(seen(facts(weekly([70.0] * weeks + [70.0])), a_signal(kind="baseline")), "s")[1] == state
+
+
+def test_a_week_of_silence_is_a_zero_once_the_account_has_begun() -> None:
+    # Twelve weeks ago it began; it was active in every other week since.
+    rows = weekly([70.0, 0.0] * 6 + [70.0]).filter(pl.col("value") > 0)
+    long_ago = pl.concat([rows, numbers(("A", "usage.number", SUNDAY - 30 * WEEK, 1.0))])
+    recently = rows.filter(pl.col("observed_at") > day_end(SUNDAY - 6 * WEEK))
+
+    assert one(seen(facts(rows), a_signal(kind="baseline")), "s")[0] == pytest.approx(
+        35 / (1.4826 * 35), abs=1e-6
+    )
+    assert one(seen(facts(rows), a_signal(kind="baseline", gaps="skip")), "s") == (0.0, "zero")
+    assert seen(facts(long_ago), a_signal(kind="baseline"))["s.prior"].to_list() == [5.0]
+    assert one(seen(facts(recently), a_signal(kind="baseline")), "s") == (None, "no_data")
+
+
+def test_a_number_per_licence_is_a_share_and_nothing_to_divide_by_is_not_applicable() -> None:
+    rows = pl.concat(
+        [
+            daily([30.0]),
+            daily([100.0], metric="usage.licences"),
+            daily([30.0], account="B"),
+            daily([0.0], metric="usage.licences", account="B"),
+            daily([50.0], metric="usage.licences", account="C"),
+            daily([30.0], account="D"),
+        ]
+    )
+
+    frame = seen(facts(rows), a_signal(per="usage.licences"), book=accounts("A", "B", "C", "D", "E"))
+
+    assert [one(frame, "s", name) for name in "ABCDE"] == [
+        (0.3, "value"),
+        (None, "not_applicable"),
+        (None, "no_data"),
+        (None, "not_applicable"),
+        (None, "not_applicable"),
     ]
 
 
-COUNTS = {"sum", "mean", "active_days"}
+def test_a_number_per_account_field_is_read_with_its_own_window() -> None:
+    book = accounts("A", "B", "C", seats=[10.0, 0.0, None])
+    rows = pl.concat([daily([2.0] * 7, account=name) for name in "ABC"])
+
+    frame = seen(facts(rows), a_signal(kind="sum", window=WEEK, per="account.seats"), book=book)
+
+    assert [one(frame, "s", name) for name in "ABC"] == [
+        (1.4, "value"),
+        (None, "not_applicable"),
+        (None, "not_applicable"),
+    ]
+
+
+def every_kind(metric: str, **settings: str) -> list[Signal]:
+    windows = {kind: None if rule.window == "none" else 8 * WEEK for kind, rule in KINDS.items()}
+    return [
+        a_signal(kind, metric=metric, kind=kind, window=windows[kind], **settings) for kind in KINDS if kind
+    ]
+
+
+COUNTS = {"sum", "mean", "active_days", "active_share", "active_weeks"}
 """Kinds that know a zero when they see none."""
 
 
@@ -187,15 +350,34 @@ def test_numbers_older_than_the_lookback_change_nothing() -> None:
         a_signal("trend", kind="trend", window=eight_weeks),
         a_signal("sum", kind="sum", window=eight_weeks),
         a_signal("latest"),
+        a_signal("slope", kind="slope"),
+        a_signal("weeks", kind="active_weeks", window=eight_weeks),
     ]
     reach = lookback(a_model(*members))
-    rows = daily([float(n % 7) for n in range(250)])
+    rows = daily([float(n % 7 + n % 5) for n in range(250)])
 
     everything = seen(facts(rows), *members)
     needed = seen(facts(rows.filter(pl.col("observed_at") > NOW - reach)), *members)
 
     assert reach < timedelta(days=160)
     assert everything.equals(needed)
+
+
+def test_the_first_number_of_an_account_is_looked_for_as_far_back_as_numbers_are_loaded() -> None:
+    member = a_signal(kind="baseline")
+    reach = lookback(a_model(member))
+    rows = pl.concat(
+        [
+            numbers(*(("A", "usage.number", SUNDAY - timedelta(days=ago), 3.0) for ago in (3, 30, 390))),
+            numbers(*(("B", "usage.number", SUNDAY - timedelta(days=ago), 3.0) for ago in (3, 30, 410))),
+        ]
+    )
+
+    everything = seen(facts(rows), member, book=accounts("A", "B"))
+    needed = seen(facts(rows.filter(pl.col("observed_at") > NOW - reach)), member, book=accounts("A", "B"))
+
+    assert everything.equals(needed)
+    assert [one(everything, "s", name)[1] for name in "AB"] == ["value", "no_data"]
 
 
 def test_days_end_in_the_business_time_zone() -> None:
@@ -265,22 +447,31 @@ def test_a_damaged_number_is_left_out_and_the_last_good_one_stands(damaged: floa
     assert one(frame, "s") == (5.0, "value")
 
 
-values = st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1, max_size=30)
+number = st.one_of(st.floats(0, 1e6, allow_nan=False), st.sampled_from([0.0, 1.0, 7.0]), st.none())
+# As long as a baseline, so that every kind has something to say about some of them.
+series_of = st.lists(number, min_size=1, max_size=100)
 
 
-@settings(max_examples=30, deadline=None)
-@given(values, st.randoms(use_true_random=False))
-def test_the_order_of_rows_changes_no_bit(series: list[float], chance: object) -> None:
-    rows = pl.concat([daily(series), daily(series[::-1])])
-    members = [a_signal("mean", kind="mean", window=WEEK), a_signal("trend", kind="trend", window=WEEK)]
+def known(series: list[float | None], *, account: str = "A", metric: str = "usage.number") -> pl.DataFrame:
+    """Numbers for the days that have one."""
+    first = SUNDAY - timedelta(days=len(series) - 1)
+    days = ((first + timedelta(days=n), value) for n, value in enumerate(series))
+    return numbers(*((account, metric, day, value) for day, value in days if value is not None))
+
+
+@settings(max_examples=25, deadline=None)
+@given(series_of, series_of, st.sampled_from([{}, {"gaps": "skip"}, {"per": "usage.licences"}]))
+def test_the_order_of_rows_and_the_crowd_change_no_bit(
+    series: list[float | None], others: list[float | None], settings: dict[str, str]
+) -> None:
+    rows = pl.concat([known(series), known(series[::-1]), known(others, metric="usage.licences")])
+    crowd = [known(others, account="X1"), known(series, account="X2"), known([5.0] * 90, account="X3")]
+    crowd += [known([3.0] * 90, account=name, metric="usage.licences") for name in ("X1", "X2", "X3")]
+    members = every_kind("usage.number", **settings)
 
     straight = seen(facts(rows), *members)
     shuffled = seen(facts(rows.reverse()), *members)
-    crowded = seen(
-        facts(pl.concat([rows, *(daily(series, account=f"X{n}") for n in range(5))])),
-        *members,
-        book=accounts("X1", "A", "X2"),
-    )
+    crowded = seen(facts(pl.concat([*crowd, rows])), *members, book=accounts("X1", "A", "X2", "X3"))
 
     assert straight.equals(shuffled)
     assert crowded.filter(pl.col("account_id") == "A").equals(straight)
