@@ -169,7 +169,8 @@ def _shrunk(column: str) -> Callable[[Signal, Moment], pl.Expr]:
     def value(signal: Signal, moment: Moment) -> pl.Expr:
         # every record of an account holds the same prior
         towards = pl.col(f"{signal.id}.towards").first() if is_shrunk_by_account(signal) else prior(signal)
-        return divided(exact_sum(column) + signal.prior_count * towards, pl.len() + signal.prior_count)
+        added = exact_sum(column) + signal.prior_count * towards
+        return divided(added, pl.len() + signal.prior_count).round(12)
 
     return value
 

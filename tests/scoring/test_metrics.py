@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scoring.curves import Map
+from scoring.errors import ConfigError
 from scoring.metrics import Facts
 from tests.scoring.builders import (
     NOW,
@@ -212,3 +214,143 @@ def test_the_end_of_a_day_is_the_first_instant_of_the_next() -> None:
 
     assert one(frame, "s") == (70.0, "value")
     assert frame["s.age_days"].to_list() == [0.0]
+
+
+WORDS = Map(values={"Gold": 90, "silver plus": 60, "3": 30, "0.5": 5, "true": 100, "false": 0})
+
+
+def test_words_of_an_account_field_become_their_points_and_stay_readable() -> None:
+    book = accounts("A", "B", "C", "D", "E", plan=["Gold", " silver plus ", "gold", "  ", None])
+
+    frame = seen(facts(), a_signal(metric="account.plan", normalise=WORDS), book=book)
+
+    assert frame.select("s.value", "s.state", "s.text").rows() == [
+        (90.0, "value", "Gold"),
+        (60.0, "value", "silver plus"),
+        (None, "invalid", "gold"),
+        (None, "no_data", None),
+        (None, "no_data", None),
+    ]
+
+
+def test_flags_and_numbers_have_words_too() -> None:
+    book = accounts("A", "B", vip=[True, False], tier=[3.0, 0.5], level=[3, 4], until=[date(2026, 3, 5)] * 2)
+    members = [a_signal(name, metric=f"account.{name}", normalise=WORDS) for name in book.columns[1:]]
+
+    frame = seen(facts(), *members, book=book)
+
+    assert frame.select(pl.selectors.ends_with(".text")).rows() == [
+        ("true", "3", "3", "3"),
+        ("false", "0.5", "4", "3"),
+    ]
+    assert [one(frame, name, "B") for name in book.columns[1:]] == [
+        (0.0, "zero"),
+        (5.0, "value"),
+        (None, "invalid"),
+        (30.0, "value"),
+    ]
+
+
+def test_only_signals_with_words_have_a_column_for_them() -> None:
+    frame = seen(
+        facts(),
+        a_signal("plain", metric="account.x"),
+        a_signal("worded", metric="account.x", normalise=WORDS),
+    )
+
+    assert [name for name in frame.columns if name.endswith(".text")] == ["worded.text"]
+    assert one(frame, "worded") == (None, "no_data")
+
+
+def test_a_signal_is_not_applicable_where_its_condition_is_not_true() -> None:
+    book = accounts(
+        "A",
+        "B",
+        "C",
+        "D",
+        plan=["pro", "free", None, "pro"],
+        created_on=[date(2025, 1, 1)] * 3 + [date(2026, 3, 1)],
+    )
+    known = facts(numbers(*((name, "usage.number", SUNDAY, 5.0) for name in "ABCD")))
+    member = a_signal(applies="account.plan = 'pro' and account.created_on < -30")
+
+    frame = seen(known, member, book=book)
+
+    assert [one(frame, "s", name) for name in "ABCD"] == [
+        (5.0, "value"),
+        (None, "not_applicable"),
+        (None, "not_applicable"),
+        (None, "not_applicable"),
+    ]
+
+
+def test_a_condition_over_a_field_that_no_account_has_applies_to_nobody() -> None:
+    frame = seen(
+        facts(), a_signal(metric="account.arr", applies="account.unheard_of > 3"), book=accounts(arr=[1.0])
+    )
+
+    assert one(frame, "s") == (None, "not_applicable")
+
+
+def test_what_does_not_apply_stays_so_while_its_source_is_down_or_has_never_answered() -> None:
+    book = accounts("A", "B", plan=["pro", "free"])
+    member = a_signal(metric="tickets.open", applies="account.plan = 'pro'")
+
+    never = seen(facts(stream_rows=streams(tickets=None)), member, book=book)
+    broken = seen(
+        facts(matched={"tickets": ["A", "B"]}, stream_rows=down(streams(tickets=NOW), "tickets")),
+        member,
+        book=book,
+    )
+
+    assert [one(never, "s", name)[1] for name in "AB"] == ["source_down", "not_applicable"]
+    assert [one(broken, "s", name)[1] for name in "AB"] == ["source_down", "not_applicable"]
+
+
+def test_an_account_too_young_for_a_signal_waits_for_no_source() -> None:
+    book = accounts("A", created_on=[date(2026, 3, 1)])
+
+    frame = seen(facts(stream_rows=streams(usage=None)), a_signal(min_tenure=28 * DAY), book=book)
+
+    assert one(frame, "s") == (None, "not_mature")
+
+
+def test_a_condition_that_does_not_fit_the_type_of_a_field_is_an_error_that_names_it() -> None:
+    with pytest.raises(ConfigError) as caught:
+        seen(facts(), a_signal(applies="account.plan > 3"), book=accounts(plan=["pro"]))
+
+    assert [problem.key for problem in caught.value.problems] == ["model.signal[s].applies"]
+
+
+def test_an_account_field_can_be_divided_by_another() -> None:
+    book = accounts("A", "B", "C", "D", used=[30.0, 1.0, None, 2.0], bought=["40", "none", "40", None])
+
+    frame = seen(facts(), a_signal(metric="account.used", per="account.bought"), book=book)
+
+    assert [one(frame, "s", name) for name in "ABCD"] == [
+        (0.75, "value"),
+        (None, "not_applicable"),
+        (None, "no_data"),
+        (None, "not_applicable"),
+    ]
+
+
+def test_nothing_to_divide_by_is_known_before_the_source_has_answered() -> None:
+    book = accounts("A", "B", seats=[0.0, 5.0])
+
+    frame = seen(facts(stream_rows=streams(usage=None)), a_signal(per="account.seats"), book=book)
+
+    assert [one(frame, "s", name)[1] for name in "AB"] == ["not_applicable", "source_down"]
+
+
+def test_an_empty_book_has_signals_of_nobody() -> None:
+    members = [
+        TREND,
+        OPEN,
+        a_signal("plan", metric="account.plan", normalise=WORDS, applies="account.plan = 'x'"),
+    ]
+
+    frame = seen(facts(steady(9)), *members, book=accounts("A", plan=["x"]).clear())
+
+    assert frame.height == 0
+    assert frame.columns == seen(facts(steady(9)), *members).columns

@@ -1,12 +1,29 @@
-"""Records: tickets, subscriptions and invoices to one number, as of a moment."""
+"""Records: tickets, subscriptions and invoices to one number, as of a moment. Surveys: test_surveys.py."""
 
+import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 
-from tests.scoring.builders import NOW, a_signal, accounts, facts, one, records, seen
+from scoring.frames import COHORT_SCHEMA
+from scoring.metrics import signals
+from scoring.model import TOPICS
+from scoring.records import RECORD_METRICS
+from tests.scoring.builders import (
+    BERLIN,
+    NOW,
+    a_model,
+    a_signal,
+    accounts,
+    facts,
+    one,
+    records,
+    seen,
+    streams,
+)
 
 DAYS = timedelta(days=1)
 AGO = {n: NOW - n * DAYS for n in range(200)}
@@ -57,7 +74,14 @@ def test_the_oldest_open_ticket_is_aged_to_the_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    "metric", ["tickets.open", "tickets.oldest_open_days", "invoices.overdue_days", "invoices.overdue_amount"]
+    "metric",
+    [
+        "tickets.open",
+        "tickets.oldest_open_days",
+        "tickets.load",
+        "invoices.overdue_days",
+        "invoices.overdue_amount",
+    ],
 )
 def test_an_account_the_source_knows_and_that_has_nothing_there_is_an_observed_zero(metric: str) -> None:
     assert measured(metric) == (0.0, "zero")
@@ -67,9 +91,14 @@ def test_an_account_the_source_knows_and_that_has_nothing_there_is_an_observed_z
     "metric",
     [
         "tickets.rating",
+        "tickets.sentiment",
+        "tickets.resolution_days",
         "subscriptions.days_to_renewal",
         "subscriptions.cancelling",
         "subscriptions.monthly_amount",
+        "subscriptions.seats",
+        "subscriptions.count",
+        "subscriptions.term_months",
     ],
 )
 def test_what_cannot_be_counted_is_no_data_when_there_is_nothing(metric: str) -> None:
@@ -107,6 +136,130 @@ def test_a_rating_counts_from_when_it_was_given_and_within_its_window() -> None:
     )
 
     assert measured("tickets.rating", *rows, window=30 * DAYS, prior_count=0) == (1.0, "value")
+
+
+def test_load_weighs_open_tickets_by_severity_and_age() -> None:
+    # urgent, 14 days: 5 · 3; high, half a week: 2 · 1.5; low is not listed and no severity neither: 1 each
+    rows = (
+        {"opened_at": AGO[14], "severity": "urgent"},
+        {"opened_at": NOW - timedelta(hours=84), "severity": "high"},
+        {"opened_at": NOW, "severity": "low"},
+        {"opened_at": NOW},
+        {"opened_at": AGO[14], "severity": "urgent", "closed_at": AGO[1]},
+    )
+
+    assert measured("tickets.load", *rows, severity={"urgent": 5, "high": 2}) == (20.0, "value")
+    assert measured("tickets.load", *rows, age_scale=14 * DAYS) == (5.25, "value")
+
+
+def test_resolution_is_the_mean_time_of_tickets_closed_in_the_window() -> None:
+    rows = (
+        {"opened_at": AGO[3], "closed_at": AGO[1]},
+        {"opened_at": NOW - timedelta(hours=36), "closed_at": AGO[1]},
+        {"opened_at": AGO[60], "closed_at": AGO[50]},
+        {"opened_at": AGO[3], "closed_at": AHEAD[1]},
+        {"opened_at": AGO[1], "closed_at": AGO[2]},
+        {"opened_at": None, "closed_at": AGO[2]},
+        {"opened_at": AGO[2], "status": "solved"},
+    )
+
+    assert measured("tickets.resolution_days", *rows, window=7 * DAYS) == (1.25, "value")
+    assert measured("tickets.resolution_days", *rows)[0] == pytest.approx(12.5 / 3)
+
+
+def test_sentiment_is_shrunk_towards_neither_good_nor_bad() -> None:
+    rows = (
+        {"opened_at": AGO[1], "sentiment": -1.0},
+        {"opened_at": AGO[2], "sentiment": -0.5},
+        {"opened_at": AGO[2], "sentiment": None},
+        {"opened_at": AGO[60], "sentiment": 1.0},
+        {"opened_at": AHEAD[1], "sentiment": 1.0},
+    )
+
+    # −1.5 / (2 + 3); the 0.5 that is the middle of ratings does not count
+    assert measured("tickets.sentiment", *rows, window=30 * DAYS, prior_count=3) == (-0.3, "value")
+    assert measured("tickets.sentiment", *rows, prior_count=0)[0] == pytest.approx(-0.5 / 3)
+
+
+def test_a_rating_is_shrunk_towards_the_frozen_mean_of_its_segment() -> None:
+    book = accounts("A", "B", "C", "D", segment=["big", "small", None, "new"])
+    rows = records(
+        "tickets", *({"account_id": name, "rating": 0.0, "rated_at": AGO[1]} for name in ("A", "B", "C", "D"))
+    )
+    frozen = cohort(
+        ("s", "big", 20, 0.9), ("s", "small", 19, 0.1), ("s", "", 60, 0.8), ("other", "big", 50, 0.2)
+    )
+    member = a_signal(metric="tickets.rating", prior="segment", prior_count=1)
+    known = facts(record_rows={"tickets": rows})
+
+    def ratings(given: pl.DataFrame | None) -> list[float | None]:
+        frame = signals(known, book, a_model(member), as_of=NOW, timezone=BERLIN, cohort=given)
+        return [one(frame, "s", name)[0] for name in "ABCD"]
+
+    assert ratings(frozen) == [0.45, 0.4, 0.4, 0.4]
+    assert ratings(cohort(("s", "big", 20, 0.9))) == [0.45, 0.25, 0.25, 0.25]
+    assert ratings(cohort()) == ratings(None) == [0.25, 0.25, 0.25, 0.25]
+
+
+def test_sentiment_may_be_shrunk_towards_its_segment_too() -> None:
+    rows = records("tickets", {"opened_at": AGO[1], "sentiment": -1.0})
+    model = a_model(a_signal(metric="tickets.sentiment", prior="segment", prior_count=1))
+
+    def sentiment(*rows_of_cohort: tuple[str, str, int, float]) -> float | None:
+        known = facts(record_rows={"tickets": rows})
+        frame = signals(known, accounts(), model, as_of=NOW, timezone=BERLIN, cohort=cohort(*rows_of_cohort))
+        return one(frame, "s")[0]
+
+    assert sentiment(("s", "", 20, 0.5)) == -0.25
+    assert sentiment() == -0.5
+
+
+def cohort(*rows: tuple[str, str, int, float]) -> pl.DataFrame:
+    """Frozen means: (signal, segment, n, mean)."""
+    table = [{"signal": name, "segment": segment, "n": n, "mean": mean} for name, segment, n, mean in rows]
+    return pl.DataFrame(table, schema=dict(COHORT_SCHEMA))
+
+
+def test_a_share_of_records_is_some_of_them_per_all_of_them() -> None:
+    rows = [{"opened_at": AGO[1], "severity": name} for name in ("urgent", "high", "low", None)]
+    urgent = {"severity": "urgent"}
+
+    assert measured("tickets.open", *rows, where=urgent, per="tickets.open") == (0.25, "value")
+    assert measured("tickets.open", where=urgent, per="tickets.open") == (None, "not_applicable")
+
+
+def test_records_can_be_counted_per_account_field() -> None:
+    rows = records("tickets", {"opened_at": AGO[1]}, {"opened_at": AGO[2]})
+
+    frame = seen(
+        facts(record_rows={"tickets": rows}),
+        a_signal(metric="tickets.open", per="account.seats"),
+        book=accounts(seats=[8.0]),
+    )
+
+    assert one(frame, "s") == (0.25, "value")
+
+
+def test_term_and_seats_are_those_of_running_subscriptions() -> None:
+    rows = (
+        {"term_months": 12.0, "seats": 10.0},
+        {"term_months": 24.0, "seats": 5.0},
+        {"term_months": None, "seats": None},
+        {"term_months": 36.0, "seats": 99.0, "ended_at": AGO[1]},
+        {"term_months": 48.0, "seats": 99.0, "started_at": AHEAD[1]},
+    )
+
+    assert measured("subscriptions.term_months", *rows) == (24.0, "value")
+    assert measured("subscriptions.seats", *rows) == (15.0, "value")
+    assert measured("subscriptions.count", *rows) == (3.0, "value")
+
+
+def test_after_the_last_subscription_has_ended_there_are_no_seats_and_no_term() -> None:
+    ended = {"term_months": 12.0, "seats": 10.0, "ended_at": AGO[1]}
+
+    assert measured("subscriptions.seats", ended) == (0.0, "zero")
+    assert measured("subscriptions.count", ended) == (0.0, "zero")
+    assert measured("subscriptions.term_months", ended) == (None, "no_data")
 
 
 def test_renewal_is_the_nearest_of_the_running_subscriptions() -> None:
@@ -193,3 +346,46 @@ def test_a_record_read_after_the_moment_that_is_scored_is_not_there_yet() -> Non
 
     assert one(with_future, "s") == (1.0, "value")
     assert with_future.equals(without)
+
+
+def random_records(topic: str, chance: random.Random, account: str) -> list[dict[str, Any]]:
+    """Records with every field of the topic, each of them missing now and then."""
+    words = ["open", "closed", "urgent", "low", "nps", "csat"]
+    values: dict[str, Any] = {
+        "instant": lambda: NOW + timedelta(minutes=chance.randint(-100_000, 20_000)),
+        "number": lambda: chance.choice([chance.uniform(-1, 1), chance.uniform(0, 10), float("nan"), 0.1]),
+        "text": lambda: chance.choice(words),
+        "bool": lambda: chance.random() < 0.5,
+    }
+    return [
+        {"account_id": account, "source_id": f"{account}{number}"}
+        | {name: values[kind]() if chance.random() < 0.8 else None for name, kind in TOPICS[topic].items()}
+        for number in range(chance.randint(0, 12))
+    ]
+
+
+@pytest.mark.parametrize("topic", list(TOPICS))
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_records_and_the_crowd_change_no_bit(topic: str, seed: int) -> None:
+    chance = random.Random(seed)
+    mine = records(topic, *random_records(topic, chance, "A"))
+    crowd = records(topic, *random_records(topic, chance, "B"), *random_records(topic, chance, "C"))
+    windows = {"none": None, "allowed": 60 * DAYS, "needed": 30 * DAYS}
+    settings: dict[str, Any] = {"prior": "segment", "severity": {"urgent": 4, "low": 0.3}}
+    members = [
+        a_signal(name.replace(".", "_"), metric=name, window=windows[metric.window], **settings)
+        for name, metric in RECORD_METRICS.items()
+        if name.startswith(topic)
+    ]
+    members += [replace(member, id=f"{member.id}_per", per=member.metric) for member in members]
+    frozen = cohort(*((member.id, "big", 30, 0.3) for member in members))
+
+    def look(rows: pl.DataFrame, *names: str) -> pl.DataFrame:
+        known = facts(record_rows={topic: rows}, matched={topic: names}, stream_rows=streams(**{topic: NOW}))
+        book = accounts(*names, segment=["big"] * len(names))
+        return signals(known, book, a_model(*members), as_of=NOW, timezone=BERLIN, cohort=frozen)
+
+    straight = look(mine, "A")
+
+    assert straight.equals(look(mine.reverse(), "A"))
+    assert look(pl.concat([crowd, mine]), "B", "A", "C").filter(pl.col("account_id") == "A").equals(straight)
