@@ -26,10 +26,33 @@ PULSE_FIELDS = ("pulse", "pulse_on", "pulse_note")
 OVERRIDE_FIELDS = ("override", "override_reason", "override_until")
 
 
+def by_hand(accounts: pl.DataFrame, model: ScoringModel) -> list[pl.Series]:
+    """Read what people wrote, of the accounts that have something written; there are few.
+
+    `accounts` has `account.<field>` columns, dates as days until. Gives the columns of `read_pulse` and
+    `read_override` if anybody has a pulse or an override at all.
+    """
+    found: list[pl.Series] = []
+    for name, read in (
+        ("account.pulse", read_pulse(model.pulse, accounts.schema)),
+        ("account.override", read_override(model, accounts.schema)),
+    ):
+        if name not in accounts.columns:
+            continue
+        written = accounts[name].is_not_null()
+        if not written.any():
+            continue
+        few = accounts.filter(written).select(read)
+        place = pl.when(written).then(written.cum_sum().cast(pl.Int64) - 1)
+        spread = accounts.select(place.alias("place"))["place"]
+        found += few.select(pl.all().gather(spread)).get_columns()
+    return found
+
+
 def publish(frame: pl.LazyFrame, model: ScoringModel, *, pulse: bool, override: bool) -> pl.LazyFrame:
     """Add every row of the ledger, score_units, auto_units and ceiling_units.
 
-    `pulse` and `override` say that the account book has these fields at all (`~pulse…`, `~override…`).
+    `pulse` and `override` say that somebody has one (`by_hand`).
     """
     base, at = to_units(pl.col("composite")), pl.col("~units")
     frame = frame.with_columns(base.alias("~own"), *_signal_rows(model))
@@ -151,8 +174,11 @@ def _pulsed(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
     top = _one_band_up(model, at)
     moved = pl.when(moved > at).then(pl.max_horizontal(pl.min_horizontal(moved, top), at)).otherwise(moved)
     row = pl.when(pulse.is_not_null() & at.is_not_null()).then(moved - at).otherwise(0)
-    ceiling_units = pl.when(pl.col("~severe")).then(model.cut("yellow") - model.quantum_units)
+    ceiling_units = pl.when(pl.col("~severe").fill_null(False)).then(
+        model.cut("yellow") - model.quantum_units
+    )
     return frame.with_columns(
+        pl.col("pulse_state").fill_null("none"),
         row.cast(pl.Int32).alias("pulse.points"),
         ceiling_units.cast(pl.Int32).alias("~pulse_ceiling"),
     ).with_columns((at + pl.col("pulse.points")).cast(pl.Int32).alias("~units"))
@@ -247,7 +273,8 @@ def _overridden(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
         .otherwise(at)
     )
     return frame.with_columns(
-        (inside - at).fill_null(0).cast(pl.Int32).alias("override.points")
+        pl.col("override_state").fill_null("none"),
+        (inside - at).fill_null(0).cast(pl.Int32).alias("override.points"),
     ).with_columns((at + pl.col("override.points")).cast(pl.Int32).alias("~units"))
 
 

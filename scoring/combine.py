@@ -53,6 +53,10 @@ def effective(frame: pl.LazyFrame, weights: Weights, *, gated: bool) -> pl.LazyF
         inside = ordered_signals(model, category)
         weight = total(pl.col(f"~{s.id}.w") for s in inside)
         sums += [
+            total(pl.col(f"~{s.id}.n") * pl.col(f"~{s.id}.live").cast(pl.Float64) for s in inside).alias(
+                f"~~{category.id}.live"
+            ),
+            total(pl.col(f"~{s.id}.n") for s in inside).alias(f"~~{category.id}.applies"),
             weight.alias(f"~~{category.id}.w"),
             divided(total(pl.col(f"~{s.id}.w") * pl.col(f"~{s.id}.s") for s in inside), weight).alias(
                 f"~~{category.id}.S"
@@ -90,9 +94,7 @@ def _boosted(category: Category, weights: Weights, model: ScoringModel, *, gated
     weight = share if boost is None else share * (1 + boost * pl.col("near"))
     known = pl.col(f"~~{category.id}.w") > 0
     if gated and model.redistribute == "category":
-        inside = ordered_signals(model, category)
-        live = total(pl.col(f"~{s.id}.n") * pl.col(f"~{s.id}.live").cast(pl.Float64) for s in inside)
-        applies = total(pl.col(f"~{s.id}.n") for s in inside)
+        live, applies = pl.col(f"~~{category.id}.live"), pl.col(f"~~{category.id}.applies")
         known = known & (live >= model.min_category_coverage * applies - NOISE)
     return pl.when(known).then(weight).otherwise(0.0)
 
@@ -113,13 +115,9 @@ def _coverage(model: ScoringModel, weights: Weights) -> list[pl.Expr]:
     """Give coverage and ~certain (c.12): shares of the nominal weight of what applies."""
     covered, certain, nominal = [], [], []
     for category in used_categories(model):
-        inside = ordered_signals(model, category)
         share = weights.of_category(category)
-        applies = total(pl.col(f"~{s.id}.n") for s in inside)
-        live = total(pl.col(f"~{s.id}.n") * pl.col(f"~{s.id}.live").cast(pl.Float64) for s in inside)
-        sure = total(
-            pl.when(pl.col(f"~{s.id}.n") > 0).then(pl.col(f"~{s.id}.c")).otherwise(0.0) for s in inside
-        )
+        live, applies = pl.col(f"~~{category.id}.live"), pl.col(f"~~{category.id}.applies")
+        sure = total(pl.col(f"~{s.id}.c") for s in ordered_signals(model, category))
         relevant = applies > 0
         covered.append(pl.when(relevant).then(divided(share * live, applies)).otherwise(0.0))
         certain.append(pl.when(relevant).then(divided(share * sure, applies)).otherwise(0.0))

@@ -10,7 +10,7 @@ matter either.
 Refuses to read a clock, to guess what is missing, and to publish a number without enough coverage.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -18,26 +18,21 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from scoring.account_fields import beside, field, local_date
-from scoring.adjust import (
-    OVERRIDE_FIELDS,
-    PULSE_FIELDS,
-    publish,
-    read_override,
-    read_pulse,
-    row_columns,
-)
+from scoring.adjust import OVERRIDE_FIELDS, PULSE_FIELDS, by_hand, publish, row_columns
 from scoring.bands import advance, flips
 from scoring.cohort import distributions
 from scoring.combine import combine
 from scoring.curves import Distribution
 from scoring.definition import ScoringModel, model_hash
 from scoring.family import roll_up
-from scoring.like import data_changes, settled
+from scoring.like import data_changes, moved, settled
 from scoring.limits import judged, named_fields, prefix, rules
 from scoring.memory import beside_memory, previous_schema
 from scoring.normalise import proximity
 from scoring.profiles import Weights, chosen, followed, ordered_signals, resolved
-from scoring.weigh import kept_values, last_good, live_bits, weigh
+from scoring.weigh import NOTHING_PLAIN, kept_values, last_good, live_bits, plain, weigh
+
+SLICE = 250_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +45,8 @@ class _Moment:
     today: date
     refreshed_at: datetime | None
     distributions: Mapping[str, Mapping[str, Distribution]]
-    present: pl.Schema
-    """The account fields, as `account.<field>`."""
+    unusable: bool
+    """Some account field holds a value that cannot be used."""
 
 
 def score(
@@ -76,7 +71,6 @@ def score(
     as_of, refreshed_at = as_of.astimezone(UTC), refreshed_at and refreshed_at.astimezone(UTC)
     today = local_date(as_of, timezone)
     beside_signals = _account_columns(accounts, model, today, timezone)
-    wide = beside(signals, beside_signals)
     moment = _Moment(
         model=model,
         model_id=model_hash(model) if topics is None else f"{model_hash(model)}:{','.join(sorted(topics))}",
@@ -84,22 +78,17 @@ def score(
         today=today,
         refreshed_at=refreshed_at,
         distributions=distributions(cohort, model),
-        present=beside_signals.schema,
+        unusable=_any_unusable(signals, model),
     )
-    frame = beside_memory(wide, previous, model)
-    frame = frame.with_columns(
-        chosen(model), proximity(model.renewal, pl.col("~renewal_days")).alias("near")
-    ).with_columns(followed(model, moment.model_id, as_of))
-    if _any_unusable(signals, model):
-        frame = last_good(frame, model, as_of)
-    every = frame.with_columns(
-        *kept_values(model, as_of), pl.lit(None, dtype=pl.Int32).alias("~rolled")
-    ).collect()
-    own = _by_profile(every, moment, detail=detail)
+    wide = beside_memory(beside(signals, beside_signals), previous, model).with_columns(
+        chosen(model), pl.lit(None, dtype=pl.Int32).alias("~rolled")
+    )
+    wide = wide.with_columns(followed(model, moment.model_id, as_of))
+    own = _by_profile(wide, moment, detail=detail)
     if model.hierarchy.mode == "own" or "parent" not in accounts.columns:
         return own
     rolled = roll_up(own, accounts, model)
-    return _with_parents(every, own, rolled, moment, detail=detail)
+    return _with_parents(wide, own, rolled, moment, detail=detail)
 
 
 def _any_unusable(signals: pl.DataFrame, model: ScoringModel) -> bool:
@@ -122,51 +111,73 @@ def _account_columns(
     ]
     names = list(dict.fromkeys([*named_fields(model), *noted]))
     segment = pl.col("segment").cast(pl.String) if "segment" in accounts.columns else pl.lit(None, pl.String)
-    return accounts.select(
+    columns = accounts.select(
         "account_id",
         field(accounts, "renewal_on", today, timezone).cast(pl.Float64).alias("~renewal_days"),
         (-field(accounts, "created_on", today, timezone).cast(pl.Float64)).alias("~tenure_days"),
         segment.alias("~segment"),
         *(field(accounts, name, today, timezone).alias(f"account.{name}") for name in names),
     )
+    return columns.with_columns(by_hand(columns, model))
 
 
-def _by_profile(every: pl.DataFrame, moment: _Moment, *, detail: bool) -> pl.DataFrame:
+def _by_profile(wide: pl.DataFrame, moment: _Moment, *, detail: bool) -> pl.DataFrame:
     """Judge the accounts of each profile by its own weights, and put them back into their order."""
-    columns = _columns(moment.model, detail=detail)
-    if not moment.model.profiles:
-        return _judge(every, moment, Weights(now=moment.model)).select(columns)
-    parts = every.with_row_index("~row").partition_by(
-        "profile", "profile_from", as_dict=True, include_key=True, maintain_order=True
+    plain = Weights(now=moment.model)
+    if not moment.model.profiles or wide.is_empty():
+        return _in_slices(wide, moment, plain, _columns(moment.model, detail=detail))
+    parts = wide.with_row_index("~row").partition_by(
+        "profile", "profile_from", as_dict=True, maintain_order=True
     )
+    columns = ["~row", *_columns(moment.model, detail=detail)]
     judged_parts = [
-        _judge(
-            part,
-            moment,
-            Weights(
-                now=resolved(moment.model, str(profile)),
-                before=None if before is None else resolved(moment.model, str(before)),
-            ),
-        ).select("~row", *columns)
-        for (profile, before), part in parts.items()
+        _in_slices(part, moment, _weights(moment.model, *names), columns) for names, part in parts.items()
     ]
-    if not judged_parts:
-        return _judge(every, moment, Weights(now=moment.model)).select(columns)
     return pl.concat(judged_parts).sort("~row").drop("~row")
 
 
-def _judge(part: pl.DataFrame, moment: _Moment, weights: Weights) -> pl.DataFrame:
+def _weights(model: ScoringModel, profile: str, before: str | None) -> Weights:
+    known = {item.id for item in model.profiles}
+    # a profile that is gone from the model has no weights to come from
+    old = resolved(model, before) if before == "" or before in known else None
+    return Weights(now=resolved(model, profile), before=old)
+
+
+def _in_slices(
+    part: pl.DataFrame, moment: _Moment, weights: Weights, columns: Sequence[str | pl.Expr]
+) -> pl.DataFrame:
+    """Judge so many accounts at a time that their columns stay close to the processor."""
+    slices = part.iter_slices(SLICE) if not part.is_empty() else [part]
+    return pl.concat([_judge(rows, moment, weights, columns) for rows in slices])
+
+
+def _judge(
+    rows: pl.DataFrame, moment: _Moment, weights: Weights, columns: Sequence[str | pl.Expr]
+) -> pl.DataFrame:
+    frame = _pipeline(rows, moment, weights)
+    scored = frame.select(*columns, moved().alias("data_change")).collect()
+    asked = scored["data_change"]
+    if not asked.any():
+        return scored
+    steps = _pipeline(rows.filter(asked), moment, weights).collect()
+    places = asked.arg_true()
+    return scored.with_columns(asked.scatter(places, data_changes(steps, weights)))
+
+
+def _pipeline(rows: pl.DataFrame, moment: _Moment, weights: Weights) -> pl.LazyFrame:
     model = weights.now
-    frame = weigh(part.lazy(), weights, moment.model_id, moment.distributions)
-    schema = {name: kind for name, kind in part.schema.items() if name.startswith("account.")}
+    frame = rows.lazy().with_columns(
+        *kept_values(model, moment.as_of), proximity(model.renewal, pl.col("~renewal_days")).alias("near")
+    )
+    if moment.unusable:
+        frame = last_good(frame, model, moment.as_of)
+    # an unusable value has just been given an age: nothing is plain about it
+    simple = NOTHING_PLAIN if moment.unusable else plain(rows, model)
+    frame = weigh(frame, weights, moment.model_id, moment.distributions, simple)
+    schema = {name: kind for name, kind in rows.schema.items() if name.startswith("account.")}
     frame = judged(frame, schema, model, moment.as_of, moment.today)
     frame = combine(frame, weights)
-    pulse, override = "account.pulse" in moment.present, "account.override" in moment.present
-    if pulse:
-        frame = frame.with_columns(read_pulse(model.pulse, moment.present))
-    if override:
-        frame = frame.with_columns(read_override(model, moment.present))
-    frame = publish(frame, model, pulse=pulse, override=override)
+    frame = publish(frame, model, pulse="~pulse" in rows.columns, override="~override" in rows.columns)
     frame = advance(
         frame,
         model,
@@ -174,29 +185,14 @@ def _judge(part: pl.DataFrame, moment: _Moment, weights: Weights) -> pl.DataFram
         as_of=moment.as_of,
         refreshed_at=moment.refreshed_at,
     )
-    scored = frame.with_columns(
-        live_bits(model).alias("live"),
-        flips(model, moment.as_of),
-        *settled(model),
-        *(_shown(signal.id) for signal in ordered_signals(model)),
-    ).collect()
-    return scored.with_columns(data_changes(scored, weights))
-
-
-def _shown(name: str) -> pl.Expr:
-    counts = pl.col(f"{name}.points").is_not_null()
-    return pl.struct(
-        pl.when(counts).then(pl.col(f"~{name}.s")).alias("score"),
-        pl.when(counts).then(pl.col(f"~{name}.e")).alias("weight"),
-        pl.col(f"~{name}.f").alias("fresh"),
-    ).alias(f"~{name}.detail")
+    return frame.with_columns(live_bits(model).alias("live"), flips(model, moment.as_of), *settled(model))
 
 
 def _with_parents(
-    every: pl.DataFrame, own: pl.DataFrame, rolled: pl.DataFrame, moment: _Moment, *, detail: bool
+    wide: pl.DataFrame, own: pl.DataFrame, rolled: pl.DataFrame, moment: _Moment, *, detail: bool
 ) -> pl.DataFrame:
     """Judge parents again, with what their subtree makes of them in the place of their own composite."""
-    found = every.drop("~rolled").with_row_index("~at").join(rolled, on="account_id", how="inner")
+    found = wide.drop("~rolled").with_row_index("~at").join(rolled, on="account_id", how="inner")
     if found.is_empty():
         return own
     again = _by_profile(found.sort("~at").drop("~at"), moment, detail=detail)
@@ -207,11 +203,13 @@ def _with_parents(
 
 def _columns(model: ScoringModel, *, detail: bool) -> list[str | pl.Expr]:
     details: list[str | pl.Expr] = []
-    if detail:
-        details = [
-            pl.col(f"~{signal.id}.detail").struct.field(part).alias(f"{signal.id}.{part}")
-            for signal in ordered_signals(model)
-            for part in ("score", "weight", "fresh")
+    for signal in ordered_signals(model) if detail else ():
+        name = signal.id
+        counts = pl.col(f"{name}.points").is_not_null()
+        details += [
+            pl.when(counts).then(pl.col(f"~{name}.s")).alias(f"{name}.score"),
+            pl.when(counts).then(pl.col(f"~{name}.e")).alias(f"{name}.weight"),
+            pl.col(f"~{name}.f").alias(f"{name}.fresh"),
         ]
     return [
         "account_id",
@@ -232,7 +230,6 @@ def _columns(model: ScoringModel, *, detail: bool) -> list[str | pl.Expr]:
         "entered_from",
         "pending_band",
         "migrated",
-        "data_change",
         "flapping",
         *(name for name in previous_schema(model) if name != "account_id"),
     ]

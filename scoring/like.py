@@ -5,6 +5,9 @@ When the band changes later while other signals count, both days are compared ov
 both, with today's weights (scoring.md c.11). Refuses to undo a change: it only says what it is worth.
 """
 
+from functools import reduce
+from operator import or_
+
 import polars as pl
 
 from scoring.combine import effective
@@ -38,33 +41,34 @@ def _hundredths(name: str) -> pl.Expr:
     return pl.when(counts).then((pl.col(f"~{name}.s") * 100 + 0.5).floor().cast(pl.Int16))
 
 
-def data_changes(frame: pl.DataFrame, weights: Weights) -> pl.Series:
-    """Say for every row whether its change of band is a change of data only."""
-    model = weights.now
-    changed = (
+def moved() -> pl.Expr:
+    """Say that the band changed in this run from one that was settled: a change worth comparing."""
+    judged = ["red", "yellow", "green"]
+    return (
         pl.col("~continues")
-        & pl.col("entered_from").is_in(["red", "yellow", "green"])
-        & pl.col("band").is_in(["red", "yellow", "green"])
+        & pl.col("entered_from").is_in(judged)
+        & pl.col("band").is_in(judged)
         & pl.col("was.settled_composite").is_not_null()
         & pl.col("composite").is_not_null()
-    )
-    other = pl.any_horizontal(
-        _hundredths(signal.id).is_null() != pl.col(f"was.settled.{signal.id}").is_null()
-        for signal in model.signals
-    )
-    frame = frame.with_row_index("~place")
-    rows = frame.filter(changed & other)
-    result = pl.Series("data_change", [False]).new_from_index(0, frame.height)
-    if rows.is_empty():
-        return result
+    ).fill_null(False)
+
+
+def data_changes(rows: pl.DataFrame, weights: Weights) -> pl.Series:
+    """Say of rows that have `moved` whether other signals count than before, and the change is theirs only."""
+    model = weights.now
     now = _over_common(rows, weights, then=False)
     then = _over_common(rows, weights, then=True)
-    moved = to_units(pl.col("composite")) - to_units(pl.col("was.settled_composite"))
-    like = pl.col("score_units") - (moved - (pl.col("~now") - pl.col("~then")))
-    found = rows.with_columns(now.alias("~now"), then.alias("~then")).select(
-        "~place", _is_data_change(model, like)
+    whole = to_units(pl.col("composite")) - to_units(pl.col("was.settled_composite"))
+    like = pl.col("score_units") - (whole - (pl.col("~now") - pl.col("~then")))
+    unlike = reduce(
+        or_,
+        (
+            _hundredths(signal.id).is_null() != pl.col(f"was.settled.{signal.id}").is_null()
+            for signal in model.signals
+        ),
     )
-    return result.scatter(found["~place"], found["data_change"])
+    compared = rows.with_columns(now.alias("~now"), then.alias("~then"))
+    return compared.select(data_change=unlike & _is_data_change(model, like)).to_series()
 
 
 def _over_common(rows: pl.DataFrame, weights: Weights, *, then: bool) -> pl.Series:
@@ -91,4 +95,4 @@ def _is_data_change(model: ScoringModel, like: pl.Expr) -> pl.Expr:
     entered = pl.when(after == "green").then(green).otherwise(yellow)
     forced = pl.col("~override").is_not_null() | (worse & (pl.col("ceiling_units") < left).fill_null(False))
     contradicted = pl.when(worse).then(like >= left).otherwise(like < entered).fill_null(True)
-    return (~forced & contradicted).alias("data_change")
+    return ~forced & contradicted

@@ -43,19 +43,24 @@ def previous_schema(model: ScoringModel) -> Schema:
     return {**PREVIOUS_SCHEMA, **{name: pl.Struct(parts) for name, parts in structs.items() if parts}}
 
 
-def beside_memory(wide: pl.DataFrame, previous: pl.DataFrame | None, model: ScoringModel) -> pl.LazyFrame:
+def beside_memory(wide: pl.DataFrame, previous: pl.DataFrame | None, model: ScoringModel) -> pl.DataFrame:
     """Put the memory beside the rows as `was.<column>`, structs as `was.<struct>.<id>`."""
     schema = previous_schema(model)
     names = [name for name in schema if name != "account_id"]
     if previous is None:
-        return wide.lazy().with_columns(
-            pl.lit(None, dtype=kind).alias(full) for name in names for full, kind in _flat(name, schema[name])
+        # real columns: polars takes a literal for a single row once it is sliced
+        return wide.hstack(
+            [
+                pl.Series(full, [None], dtype=kind).extend_constant(None, wide.height).head(wide.height)
+                for name in names
+                for full, kind in _flat(name, schema[name])
+            ]
         )
     known = previous.select(
         "account_id",
         *(column for name in names for column in _flattened(name, schema[name], previous.schema.get(name))),
     )
-    return beside(wide, known).lazy()
+    return beside(wide, known)
 
 
 def _flat(name: str, kind: Kind) -> list[tuple[str, Kind]]:

@@ -7,6 +7,7 @@ Refuses to guess what is missing: only what the model says about missing data co
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
@@ -57,17 +58,60 @@ def kept_values(model: ScoringModel, as_of: datetime) -> list[pl.Expr]:
     return [pl.struct(parts).alias("held")] if parts else []
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """Signals for which a rule makes no difference in the rows at hand, so that it need not be computed.
+
+    On a good day nothing is down and most values are fresh: leaving these steps out saves half the time and
+    changes no bit, because each would multiply by one or add nothing.
+    """
+
+    calm: frozenset[str]
+    """No source of theirs is down or silent."""
+    applicable: frozenset[str]
+    """They apply to every row."""
+    fresh: frozenset[str]
+    """No value is older than its `fresh_for`."""
+
+
+NOTHING_PLAIN = Plain(calm=frozenset(), applicable=frozenset(), fresh=frozenset())
+
+
+def plain(rows: pl.DataFrame, model: ScoringModel) -> Plain:
+    """Look which steps the rows can do without."""
+    calm, applicable, fresh = set[str](), set[str](), set[str]()
+    for signal in model.signals:
+        name = signal.id
+        state = rows[f"{name}.state"].to_physical()
+        if not rows[f"{name}.silent"].any() and not (rows[f"{name}.down_days"].max() or 0.0):
+            calm.add(name)
+        if not ((state >= _OUTSIDE[0]) & (state <= _OUTSIDE[1])).any():
+            applicable.add(name)
+        oldest = rows[f"{name}.age_days"].max()
+        if not isinstance(oldest, float) or oldest <= signal.effective_freshness.fresh_for / DAY:
+            fresh.add(name)
+    return Plain(calm=frozenset(calm), applicable=frozenset(applicable), fresh=frozenset(fresh))
+
+
+_CODES = [state.value for state in InputState]
+_OUTSIDE = (
+    _CODES.index(InputState.NOT_APPLICABLE.value),
+    _CODES.index(InputState.NOT_MATURE.value),
+)
+"""The codes of the two states, side by side, that leave a signal out of everything."""
+
+
 def weigh(
     frame: pl.LazyFrame,
     weights: Weights,
     model_id: str,
     distributions: Mapping[str, Mapping[str, Distribution]],
+    simple: Plain,
 ) -> pl.LazyFrame:
     """Add the steps of every signal."""
     model = weights.now
-    frame = frame.with_columns(
-        expression for signal in ordered_signals(model) for expression in _facts(signal, model)
-    )
+    ordered = ordered_signals(model)
+    frame = frame.with_columns(e for signal in ordered for e in _facts(signal, model, simple))
     context = {
         signal.id: Frame(
             tenure_days=pl.col("~tenure_days"),
@@ -77,33 +121,33 @@ def weigh(
         for signal in model.signals
     }
     frame = frame.with_columns(
-        expression
-        for signal in ordered_signals(model)
-        for expression in _counted(signal, model, weights, context[signal.id])
+        e for signal in ordered for e in _counted(signal, model, weights, context[signal.id], simple)
     )
-    return frame.with_columns(_lost(signal, place, model_id) for place, signal in _places(model))
+    return frame.with_columns(_lost(signal, place, model_id, simple) for place, signal in enumerate(ordered))
 
 
-def _places(model: ScoringModel) -> list[tuple[int, Signal]]:
-    return list(enumerate(ordered_signals(model)))
-
-
-def _facts(signal: Signal, model: ScoringModel) -> list[pl.Expr]:
+def _facts(signal: Signal, model: ScoringModel, simple: Plain) -> list[pl.Expr]:
     name, hold_days = signal.id, model.hold_for / DAY
+    calm = name in simple.calm
     down = pl.col(f"{name}.down_days")
+    seen = pl.col(f"{name}.value").is_not_null()
+    if not calm:
+        seen = seen & (down <= hold_days)
     # What counts is the weight at the last complete read. Rounding to a tenth of a second keeps it the
     # same to the bit however long the source has been down since.
     age = (pl.col(f"{name}.age_days") - down).round(6)
-    seen = pl.col(f"{name}.value").is_not_null() & (down <= hold_days)
-    fresh = pl.when(seen).then(freshness(signal.effective_freshness, age)).otherwise(0.0)
-    facts = [fresh.alias(f"~{name}.f")]
+    factor = pl.lit(1.0) if name in simple.fresh else freshness(signal.effective_freshness, age)
+    facts = [pl.when(seen).then(factor).otherwise(0.0).alias(f"~{name}.f")]
     if substitute(signal) is not None:
         empty = pl.col(f"{name}.state") == InputState.NO_DATA.value
-        facts.append((empty & (down <= hold_days)).alias(f"~{name}.substituted"))
+        held = empty if calm else empty & (down <= hold_days)
+        facts.append(held.alias(f"~{name}.substituted"))
     return facts
 
 
-def _counted(signal: Signal, model: ScoringModel, weights: Weights, frame: Frame) -> list[pl.Expr]:
+def _counted(
+    signal: Signal, model: ScoringModel, weights: Weights, frame: Frame, simple: Plain
+) -> list[pl.Expr]:
     name = signal.id
     share = weights.of_signal(signal)
     fresh = pl.col(f"~{name}.f")
@@ -117,25 +161,32 @@ def _counted(signal: Signal, model: ScoringModel, weights: Weights, frame: Frame
         live = alive | substituted
         score = pl.when(substituted).then(instead).otherwise(score)
         weight = share * pl.when(substituted).then(1.0).otherwise(fresh)
-    held = 1 - divided(pl.col(f"{name}.down_days"), model.hold_for / DAY)
-    outside = pl.col(f"{name}.state").is_in([InputState.NOT_APPLICABLE.value, InputState.NOT_MATURE.value])
+    certain = share * fresh
+    if name not in simple.calm:
+        certain = certain * (1 - divided(pl.col(f"{name}.down_days"), model.hold_for / DAY))
+    code = pl.col(f"{name}.state").to_physical()
+    outside = pl.lit(False) if name in simple.applicable else (code == _OUTSIDE[0]) | (code == _OUTSIDE[1])
     return [
         live.alias(f"~{name}.live"),
         score.alias(f"~{name}.s"),
         weight.alias(f"~{name}.w"),
-        (share * fresh * held).alias(f"~{name}.c"),
-        pl.when(outside).then(0.0).otherwise(share).alias(f"~{name}.n"),
+        certain.alias(f"~{name}.c"),
+        (share if name in simple.applicable else pl.when(outside).then(0.0).otherwise(share)).alias(
+            f"~{name}.n"
+        ),
         (~outside).alias(f"~{name}.applies"),
     ]
 
 
-def _lost(signal: Signal, place: int, model_id: str) -> pl.Expr:
+def _lost(signal: Signal, place: int, model_id: str, simple: Plain) -> pl.Expr:
     """Say whether an outage has taken a signal away: it counted when the account was last judged.
 
     What it said is not known any more, so a score without it is no news about the customer: the account has
     none until it is back (like for like, scoring c.11). An account that was never judged is not judged for
     the first time while a topic is silent.
     """
+    if signal.id in simple.calm:
+        return pl.lit(False).alias(f"~{signal.id}.lost")
     same_model = (pl.col("was.model_hash") == model_id).fill_null(False)
     never_judged = pl.col("was.known_band").is_null()
     counted = same_model & ((pl.col("was.live").fill_null(0) // (1 << place)) % 2 == 1)
@@ -146,7 +197,7 @@ def _lost(signal: Signal, place: int, model_id: str) -> pl.Expr:
 def live_bits(model: ScoringModel) -> pl.Expr:
     """Give the memory `live`: bit i says that the i-th signal by id counted, or was lost to an outage."""
     result: pl.Expr = pl.lit(0, dtype=pl.Int64)
-    for place, signal in _places(model):
+    for place, signal in enumerate(ordered_signals(model)):
         counts = pl.col(f"~{signal.id}.live") | pl.col(f"~{signal.id}.lost")
         result = result + counts.cast(pl.Int64) * (1 << place)
     return result
