@@ -29,13 +29,13 @@ OVERRIDE_FIELDS = ("override", "override_reason", "override_until")
 def by_hand(accounts: pl.DataFrame, model: ScoringModel) -> list[pl.Series]:
     """Read what people wrote, of the accounts that have something written; there are few.
 
-    `accounts` has `account.<field>` columns, dates as days until. Gives the columns of `read_pulse` and
+    `accounts` has `hand.<field>` columns: words as a Map knows them, dates as days until. Gives the columns of `read_pulse` and
     `read_override` if anybody has a pulse or an override at all.
     """
     found: list[pl.Series] = []
     for name, read in (
-        ("account.pulse", read_pulse(model.pulse, accounts.schema)),
-        ("account.override", read_override(model, accounts.schema)),
+        ("hand.pulse", read_pulse(model.pulse, accounts.schema)),
+        ("hand.override", read_override(model, accounts.schema)),
     ):
         if name not in accounts.columns:
             continue
@@ -128,14 +128,13 @@ def read_pulse(rule: Pulse, present: pl.Schema) -> list[pl.Expr]:
 
     `~pulse` is null unless it counts. The word is looked up as it is written, without blanks around it.
     """
-    word = pl.col("account.pulse").cast(pl.String).str.strip_chars()
-    word = pl.when(word != "").then(word)
+    word = pl.col("hand.pulse")
     number = word.cast(pl.Float64, strict=False)
     number = pl.when(number.is_finite()).then(number.clip(0, 100))
     value = pl.coalesce(_looked_up(rule.scale, word, pl.Float64()), number)
-    since = -pl.col("account.pulse_on") if "account.pulse_on" in present else pl.lit(None, dtype=pl.Float64)
+    since = -pl.col("hand.pulse_on") if "hand.pulse_on" in present else pl.lit(None, dtype=pl.Float64)
     age = since.clip(0, None)
-    noted = _filled("account.pulse_note", present) if rule.require_note else pl.lit(True)
+    noted = _filled("hand.pulse_note", present) if rule.require_note else pl.lit(True)
     extreme = (value <= _EXTREME_LOW) | (value >= _EXTREME_HIGH)
     ends = pl.when(extreme).then(rule.fresh / DAY).otherwise(rule.expires / DAY)
     state = (
@@ -222,21 +221,20 @@ def _bounded(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
 def read_override(model: ScoringModel, present: pl.Schema) -> list[pl.Expr]:
     """Give `~override` (red, yellow, green; null unless it counts) and override_state from the account book."""
     rule = model.override
-    word = pl.col("account.override").cast(pl.String).str.strip_chars()
-    word = pl.when(word != "").then(word)
+    word = pl.col("hand.override")
     lowered = word.str.to_lowercase()
     band = pl.coalesce(
         _looked_up(rule.words, word, pl.String()),
         pl.when(lowered.is_in(["red", "yellow", "green"])).then(lowered),
     )
-    name = "account.override_until"
+    name = "hand.override_until"
     left = pl.col(name) if name in present else pl.lit(None, dtype=pl.Float64)
     state = (
         pl.when(word.is_null())
         .then(pl.lit("none"))
         .when(band.is_null())
         .then(pl.lit("not_understood"))
-        .when(~_filled("account.override_reason", present))
+        .when(~_filled("hand.override_reason", present))
         .then(pl.lit("no_note"))
         .when(left.is_null())
         .then(pl.lit("no_date"))

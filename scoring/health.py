@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from scoring.account_fields import beside, field, local_date
+from scoring.account_fields import beside, field, local_date, words
 from scoring.adjust import OVERRIDE_FIELDS, PULSE_FIELDS, by_hand, publish, row_columns
 from scoring.bands import advance, flips
 from scoring.cohort import distributions
@@ -109,16 +109,28 @@ def _account_columns(
         for name in fields
         if name in accounts.columns
     ]
-    names = list(dict.fromkeys([*named_fields(model), *noted]))
     segment = pl.col("segment").cast(pl.String) if "segment" in accounts.columns else pl.lit(None, pl.String)
     columns = accounts.select(
         "account_id",
         field(accounts, "renewal_on", today, timezone).cast(pl.Float64).alias("~renewal_days"),
         (-field(accounts, "created_on", today, timezone).cast(pl.Float64)).alias("~tenure_days"),
         segment.alias("~segment"),
-        *(field(accounts, name, today, timezone).alias(f"account.{name}") for name in names),
+        *(
+            field(accounts, name, today, timezone).alias(f"account.{name}")
+            for name in dict.fromkeys(named_fields(model))
+        ),
+        *(_hand(accounts, name, today, timezone) for name in noted),
     )
     return columns.with_columns(by_hand(columns, model))
+
+
+def _hand(accounts: pl.DataFrame, name: str, today: date, timezone: ZoneInfo) -> pl.Expr:
+    """Give a field that people write: days for a date, else the word."""
+    if name not in ("pulse_on", "override_until"):
+        return words(accounts, name, today, timezone).alias(f"hand.{name}")
+    if not accounts.schema[name].is_temporal():
+        return pl.lit(None, dtype=pl.Float64).alias(f"hand.{name}")
+    return field(accounts, name, today, timezone).alias(f"hand.{name}")
 
 
 def _by_profile(wide: pl.DataFrame, moment: _Moment, *, detail: bool) -> pl.DataFrame:

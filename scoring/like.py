@@ -91,7 +91,7 @@ def _is_data_change(model: ScoringModel, like: pl.Expr) -> pl.Expr:
     before, after = pl.col("entered_from"), pl.col("band")
     yellow, green = model.cut("yellow"), model.cut("green")
     worse = (before == "green") | (after == "red")
-    left = pl.when(before == "green").then(green).otherwise(yellow)
+    left = pl.when(after == "red").then(yellow).otherwise(green)
     entered = pl.when(after == "green").then(green).otherwise(yellow)
     forced = pl.col("~override").is_not_null() | (worse & (pl.col("ceiling_units") < left).fill_null(False))
     contradicted = pl.when(worse).then(like >= left).otherwise(like < entered).fill_null(True)

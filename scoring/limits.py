@@ -75,7 +75,7 @@ def judged(
         .with_columns(_on(rule, now, today) for rule in every)
     )
     # a signal may be called like a column that comes later
-    return frame.with_columns(*(_state(rule) for rule in every), *_memory(every)).drop(sorted(seen))
+    return frame.with_columns(*(_state(rule, today) for rule in every), *_memory(every)).drop(sorted(seen))
 
 
 def _check(rule: Rule, condition: Condition, schema: Mapping[str, pl.DataType]) -> None:
@@ -133,9 +133,11 @@ def _remembered(part: str, name: str) -> pl.Expr:
     return pl.col(f"was.{part}.{name}").cast(INSTANT)
 
 
-def _state(rule: Rule) -> pl.Expr:
+def _state(rule: Rule, today: date) -> pl.Expr:
     name = prefix(rule)
     when = pl.col(f"~{name}.when")
+    if rule.until is not None and today >= rule.until:
+        return pl.lit("off", dtype=RULE_STATE).alias(f"{name}.state")
     return (
         pl.when(pl.col(f"~{name}.on"))
         .then(pl.lit("on"))

@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.curves import Curve, Linear, Piecewise
+from scoring.curves import Curve, Frame, Linear, Piecewise, points
 from scoring.definition import FRESHNESS, Category, Renewal
-from scoring.normalise import freshness, points, proximity, quantise, to_units
+from scoring.normalise import freshness, proximity, quantise, to_units
 from tests.scoring.builders import a_model, a_signal, accounts, scored
+
+
+NOBODY_ELSE = Frame(tenure_days=pl.lit(None, dtype=pl.Float64), segment=pl.lit(None, dtype=pl.String))
 
 
 def worth(curve: Curve, *values: float | None) -> list[float | None]:
     frame = pl.DataFrame({"x": values}, schema={"x": pl.Float64})
-    return frame.select(points(curve, pl.col("x")).alias("points"))["points"].to_list()
+    return frame.select(points(curve, pl.col("x"), NOBODY_ELSE).alias("points"))["points"].to_list()
 
 
 def test_a_straight_line_reproduces_the_published_example() -> None:
