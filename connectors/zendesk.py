@@ -5,22 +5,35 @@ Tickets come through the cursor export. Three things about it are easily got wro
 `generated_timestamp`, which also moves when `updated_at` does not; and a deleted ticket is a ticket of
 status "deleted". What happened in the last minute is never in it.
 
-It refuses to read what people wrote: no subject, no comment and no e-mail address leaves this module. A
-ticket whose requester belongs to no organization is filed under the domain of the requester's address.
+It refuses to keep what people wrote: no subject, no comment and no e-mail address leaves this module. Subject
+and description are looked at only where the admin asks for a sentiment of the text, and only its number stays.
+A ticket whose requester belongs to no organization is filed under the domain of the requester's address.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 
+from connectors import _sentiment
 from connectors._base import SETTINGS, CheckResult, Context, Page, Since, Stream
 from connectors._domains import email_domain
 from connectors._mapping import CATEGORIES
 from connectors._policy import Policy
 from connectors._secrets import Secret
 from connectors._times import instant_text
+from connectors._zendesk_shapes import (
+    Id,
+    Organization,
+    OrganizationPage,
+    Rating,
+    Ticket,
+    TicketPage,
+    WordedTicket,
+    WordedTicketPage,
+)
 from connectors.http import BaseUrl, Basic, Bearer, Http, Purpose, Request
 from scoring.errors import PayloadError, RejectedError
 from scoring.model import Fact, SourceAccount
@@ -30,6 +43,14 @@ ORGANIZATIONS = "api/v2/organizations.json"
 # A start nearer to now is answered with 422; the documentation says 1 minute here and 5 there.
 NEWEST_START = timedelta(minutes=5, seconds=5)
 CLOSED = frozenset({"solved", "closed"})
+
+
+def _can_be_rated(wanted: str) -> str:
+    if wanted and not _sentiment.installed():
+        raise ValueError(
+            f"needs {_sentiment.PACKAGE}, which is not installed; install crmhealth[sentiment], or remove it"
+        )
+    return wanted
 
 
 class ZendeskSettings(BaseModel):
@@ -53,6 +74,12 @@ class ZendeskSettings(BaseModel):
     """File tickets without an organization under the e-mail domain of their requester."""
     export_requests_per_minute: int = Field(default=10, ge=1)
     """What your plan allows on the incremental export."""
+    sentiment: Annotated[Literal["", "text"], AfterValidator(_can_be_rated)] = ""
+    """Write "text" to rate subject and description of tickets, in English; needs crmhealth[sentiment]."""
+    sentiment_field: Id = ""
+    """Id of a custom ticket field that says how the customer feels; instead of `sentiment`."""
+    sentiment_words: dict[str, Annotated[float, Field(ge=-1, le=1)]] = Field(default_factory=dict)
+    """Value of that field -> -1 (bad) to 1 (good); a value that is not listed says nothing."""
 
     @model_validator(mode="after")
     def _reachable(self) -> "ZendeskSettings":
@@ -66,93 +93,25 @@ class ZendeskSettings(BaseModel):
             raise ValueError("api_token stands alone; write the email it belongs to")
         return self
 
-
-def _text(value: object) -> object:
-    return str(value) if isinstance(value, int) else value
-
-
-Id = Annotated[str, BeforeValidator(_text)]
-
-
-class Rating(BaseModel):
-    """What the requester answered; `offered` and `unoffered` are no answers."""
-
-    score: str | None = None
-    created_at: AwareDatetime | None = None
-    updated_at: AwareDatetime | None = None
+    @model_validator(mode="after")
+    def _one_sentiment(self) -> "ZendeskSettings":
+        if self.sentiment and self.sentiment_field:
+            raise ValueError("has two ways to a sentiment; write either sentiment or sentiment_field")
+        if bool(self.sentiment_field) != bool(self.sentiment_words):
+            raise ValueError("sentiment_field and sentiment_words go together; write both or neither")
+        return self
 
 
-class MetricSet(BaseModel):
-    """Times that Zendesk keeps beside a ticket."""
+def ticket_fact(
+    ticket: Ticket,
+    domain: str,
+    solved_at: datetime | None,
+    sentiment: Mapping[str, float | None] = MappingProxyType({}),
+) -> Fact:
+    """Make the fact of a ticket; `domain` is that of its requester, `solved_at` from its metric set.
 
-    ticket_id: Id | None = None
-    solved_at: AwareDatetime | None = None
-
-
-class Ticket(BaseModel):
-    """A ticket, as far as we look at it."""
-
-    id: Id
-    organization_id: Id | None = None
-    requester_id: Id | None = None
-    status: str
-    priority: str | None = None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    generated_timestamp: int = 0
-    satisfaction_rating: Rating | None = None
-    metric_set: MetricSet | None = None
-
-
-class User(BaseModel):
-    """A requester; only the domain of the address is used."""
-
-    id: Id
-    email: str | None = None
-
-
-class TicketPage(BaseModel):
-    """One page of the export. A page may be empty and not the last."""
-
-    tickets: list[Ticket]
-    users: list[User] = Field(default_factory=list)
-    metric_sets: list[MetricSet] = Field(default_factory=list)
-    after_cursor: str | None = None
-    end_of_stream: bool
-
-
-class Organization(BaseModel):
-    """A customer, as Zendesk knows it."""
-
-    id: Id
-    name: str = ""
-    external_id: Id | None = None
-    domain_names: list[str] = Field(default_factory=list)
-    organization_fields: dict[str, object] | None = None
-
-
-class Meta(BaseModel):
-    """Whether the listing goes on."""
-
-    has_more: bool
-
-
-class Links(BaseModel):
-    """Where it goes on."""
-
-    next: str | None = None
-
-
-class OrganizationPage(BaseModel):
-    """One page of the listing. The last one is empty."""
-
-    organizations: list[Organization]
-    meta: Meta
-    links: Links
-
-
-def ticket_fact(ticket: Ticket, domain: str, solved_at: datetime | None) -> Fact:
-    """Make the fact of a ticket; `domain` is that of its requester, `solved_at` from its metric set."""
+    `sentiment` is a field of that name, where the admin asked for it.
+    """
     deleted = ticket.status == "deleted"
     rating = _rating(ticket.satisfaction_rating)
     closed_at = (solved_at or ticket.updated_at) if ticket.status in CLOSED else None
@@ -172,6 +131,7 @@ def ticket_fact(ticket: Ticket, domain: str, solved_at: datetime | None) -> Fact
             "severity": ticket.priority if ticket.priority in CATEGORIES["severity"] else None,
             "rating": rating,
             "rated_at": None if rating is None else instant_text(_rated_at(ticket)),
+            **sentiment,
         },
     )
 
@@ -199,6 +159,24 @@ def _rated_at(ticket: Ticket) -> datetime:
     # The export usually leaves the rating's own times out; the ticket was updated by the answer, or later.
     rating = ticket.satisfaction_rating
     return (rating and (rating.updated_at or rating.created_at)) or ticket.updated_at
+
+
+def sentiment_of(ticket: Ticket, settings: ZendeskSettings) -> dict[str, float | None]:
+    """Give the field "sentiment" of a ticket, in the way the admin chose; nothing where none was chosen."""
+    if settings.sentiment_field:
+        values = (field.value for field in ticket.custom_fields or () if field.id == settings.sentiment_field)
+        return {"sentiment": settings.sentiment_words.get(_word(next(values, None)))}
+    if settings.sentiment and isinstance(ticket, WordedTicket):
+        written = (ticket.subject, ticket.description)
+        return {"sentiment": _sentiment.rate("\n".join(text for text in written if text))}
+    return {}
+
+
+def _word(value: object) -> str:
+    """Write the value of a custom field as an admin would: a tag, a number, true or false."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
 class Zendesk:
@@ -258,8 +236,9 @@ class Zendesk:
     def _pull_tickets(self, since: Since) -> Iterator[Page]:
         first = {"cursor": since.cursor} if since.cursor else {"start_time": _start_time(since)}
         cursor = since.cursor
+        shape = WordedTicketPage if self._settings.sentiment else TicketPage
         pages = self._http.pages(
-            (TICKETS, {**first, **self._include}), TicketPage, self._tickets, self._next_tickets
+            (TICKETS, {**first, **self._include}), shape, self._tickets, self._next_tickets
         )
         try:
             for page in pages:
@@ -277,7 +256,8 @@ class Zendesk:
         for ticket in page.tickets:
             domain = domains.get(ticket.requester_id or "", "") if self._settings.requester_domains else ""
             beside = ticket.metric_set.solved_at if ticket.metric_set else None
-            facts.append(ticket_fact(ticket, domain, beside or solved.get(ticket.id)))
+            sentiment = sentiment_of(ticket, self._settings)
+            facts.append(ticket_fact(ticket, domain, beside or solved.get(ticket.id), sentiment))
         keys = dict.fromkeys(fact.account_key for fact in facts if fact.account_key.startswith("domain:"))
         return Page(
             facts=facts,

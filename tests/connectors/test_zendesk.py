@@ -1,6 +1,7 @@
 """Zendesk: the cursor export, and organizations."""
 
 import json
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,8 @@ import respx
 from pydantic import ValidationError
 
 from connectors import Since
-from connectors.zendesk import OrganizationPage, TicketPage, Zendesk, ZendeskSettings
+from connectors._zendesk_shapes import OrganizationPage, TicketPage
+from connectors.zendesk import Zendesk, ZendeskSettings
 from scoring.errors import CredentialsError, PayloadError, RejectedError, TransientError
 from scoring.model import SourceAccount
 from tests.connectors.fakes import NOW, FakeTime, a_context, accounts_of, facts_of, pulled
@@ -179,6 +181,66 @@ def test_a_rating_with_a_comment_counts_and_an_offer_does_not(
 
     assert (bodies["103"]["rating"], bodies["103"]["rated_at"]) == (0.0, "2026-11-08T07:00:00+00:00")
     assert bodies["101"]["rating"] is None
+
+
+def sentiments(time: FakeTime, **changes: object) -> dict[str, object]:
+    """Pull the recorded tickets and give the sentiment of each, "not asked" where its fact has none."""
+    source = a_source(time, **changes)
+    facts = facts_of(pulled(source, "tickets"))
+    source.close()
+    assert not any(word in repr(facts) for word in WRITTEN)
+    return {fact.source_id: fact.body.get("sentiment", "not asked") for fact in facts if fact.body}
+
+
+WRITTEN = ("Export stops", "Mia called", "Wonderful", "great help", "Terrible", "sentiment__", "Frage")
+"""What people wrote in the recorded tickets."""
+
+
+def test_the_sentiment_of_a_ticket_is_not_asked_for_unless_the_admin_says_how(
+    time: FakeTime, wire: respx.MockRouter
+) -> None:
+    wire.get(TICKETS, name="export").respond(json=payload("tickets_with_words"))
+
+    assert sentiments(time) == {
+        "201": "not asked",
+        "202": "not asked",
+        "203": "not asked",
+        "204": "not asked",
+    }
+
+
+def test_what_the_requester_wrote_is_rated_and_only_its_number_stays(
+    time: FakeTime, wire: respx.MockRouter
+) -> None:
+    wire.get(TICKETS, name="export").respond(json=payload("tickets_with_words"))
+
+    found = sentiments(time, sentiment="text")
+
+    assert found == {"201": 0.9, "202": -1.0, "203": None, "204": None}
+
+
+def test_a_field_of_the_tickets_may_say_how_the_customer_feels(
+    time: FakeTime, wire: respx.MockRouter
+) -> None:
+    wire.get(TICKETS, name="export").respond(json=payload("tickets_with_words"))
+    words = {"sentiment__positive": 1, "sentiment__negative": -0.5, "3": 0.0}
+
+    found = sentiments(time, sentiment_field=360001, sentiment_words=words)
+
+    assert found == {"201": 1.0, "202": -0.5, "203": 0.0, "204": None}
+
+
+def test_without_the_optional_package_the_setting_is_refused_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # how Python says that a package is not there
+    monkeypatch.setitem(sys.modules, "textblob", None)
+
+    with pytest.raises(ValidationError, match="not installed; install crmhealth\\[sentiment\\]") as caught:
+        settings(sentiment="text")
+
+    assert [error["loc"] for error in caught.value.errors()] == [("sentiment",)]
+    assert settings().sentiment == ""
 
 
 def test_a_metric_set_inside_the_ticket_is_read_too(zendesk: Zendesk, wire: respx.MockRouter) -> None:
@@ -362,6 +424,11 @@ def test_both_ways_to_log_in(
         {"base_url": "http://acme.example/"},
         {"export_requests_per_minute": 0},
         {"colour": "red"},
+        {"sentiment": "voice"},
+        {"sentiment_field": "1"},
+        {"sentiment_words": {"good": 1}},
+        {"sentiment_field": "1", "sentiment_words": {"good": 1.5}},
+        {"sentiment": "text", "sentiment_field": "1", "sentiment_words": {"good": 1}},
     ],
 )
 def test_settings_that_could_not_work_are_refused(changes: dict[str, object]) -> None:
