@@ -18,7 +18,19 @@ def local_date(instant: datetime, timezone: ZoneInfo) -> date:
 
 
 def field(accounts: pl.DataFrame, name: str, today: date, timezone: ZoneInfo) -> pl.Expr:
-    """Give a field as it is, dates as days until (negative: ago), null where there is no such field."""
+    """Give a field as it is, dates as days until (negative: ago), null where there is no such field.
+
+    A number that is not finite is null: it would be larger than every other one in a comparison.
+    """
+    column = given(accounts, name, today, timezone)
+    kind = accounts.schema.get(name)
+    if kind is not None and kind.is_float():
+        return pl.when(column.is_finite()).then(column)
+    return column
+
+
+def given(accounts: pl.DataFrame, name: str, today: date, timezone: ZoneInfo) -> pl.Expr:
+    """Give a field with numbers that are not finite, for those who must tell them from missing ones."""
     kind = accounts.schema.get(name)
     if kind is None:
         return pl.lit(None)
@@ -43,7 +55,7 @@ def words(accounts: pl.DataFrame, name: str, today: date, timezone: ZoneInfo) ->
 
     Blank text is no word.
     """
-    column = field(accounts, name, today, timezone).cast(pl.String)
+    column = given(accounts, name, today, timezone).cast(pl.String)
     if accounts.schema.get(name) == pl.String:
         column = column.str.strip_chars()
         return pl.when(column != "").then(column)

@@ -19,7 +19,7 @@ from scoring.conditions import parse
 from scoring.days import daily_numbers
 from scoring.exact import days, divided, exact_sum, from_parts
 from scoring.frames import INSTANT
-from scoring.model import TOPICS
+from scoring.model import TOPICS, FieldType
 from scoring.moment import Moment
 from scoring.records import BEGINS, known_records
 from scoring.rules import DAY, PointsRule
@@ -106,12 +106,16 @@ def _of_records(
     known = known_records(records, rows, name, moment).select(
         "row",
         pl.col(BEGINS[name]).alias("at"),
-        *(
-            pl.lit(None).alias(field) if kind == "instant" else pl.col(field)
-            for field, kind in TOPICS[name].items()
-        ),
+        *(_comparable(field, kind).alias(field) for field, kind in TOPICS[name].items()),
     )
     return known.filter(_true(rule) & pl.col("at").is_not_null()).select("row", "at")
+
+
+def _comparable(field: str, kind: FieldType) -> pl.Expr:
+    """Give a field of records to a condition: no instants, and no number that is not finite."""
+    if kind == "instant":
+        return pl.lit(None)
+    return pl.when(pl.col(field).is_finite()).then(pl.col(field)) if kind == "number" else pl.col(field)
 
 
 _NO_EVENTS = pl.DataFrame(schema={"row": pl.get_index_type(), "at": INSTANT})

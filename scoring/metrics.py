@@ -35,7 +35,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from scoring import events
-from scoring.account_fields import field, local_date, matching, words
+from scoring.account_fields import field, given, local_date, matching, words
 from scoring.curves import SMALLEST_COHORT, Map
 from scoring.definition import DAY, ScoringModel, Signal
 from scoring.exact import days, divided
@@ -176,7 +176,7 @@ def _read_accounts(accounts: pl.DataFrame, wanted: Sequence[Signal], moment: Mom
                 _points_of(word, signal.normalise).alias(f"{signal.id}.value"),
             ]
         else:
-            value = field(accounts, signal.name, today, moment.timezone)
+            value = given(accounts, signal.name, today, moment.timezone)
             columns.append(_numeric(value).alias(f"{signal.id}.value"))
     return accounts.select(pl.int_range(pl.len(), dtype=pl.get_index_type()).alias("row"), *columns)
 

@@ -194,6 +194,14 @@ def test_damaged_numbers_are_no_events() -> None:
     assert of(facts(rows, stream_rows=ALL), a_rule()) == 0.0
 
 
+@pytest.mark.parametrize("damaged", [float("nan"), float("inf"), -float("inf")])
+def test_a_damaged_field_of_a_record_is_neither_high_nor_low(damaged: float) -> None:
+    rows = records("surveys", {"answered_at": NOW - DAY, "score": damaged})
+    rule = a_rule(metric="surveys", when="score >= 9 or score <= 6")
+
+    assert of(facts(record_rows={"surveys": rows}, stream_rows=ALL), rule) == 0.0
+
+
 def test_events_older_than_400_days_are_not_looked_at() -> None:
     def rows(days: int) -> dict[str, pl.DataFrame]:
         return {"tickets": records("tickets", {"opened_at": NOW - days * DAY, "severity": "low"})}

@@ -292,6 +292,17 @@ def test_a_condition_over_a_field_that_no_account_has_applies_to_nobody() -> Non
     assert one(frame, "s") == (None, "not_applicable")
 
 
+@pytest.mark.parametrize("damaged", [float("nan"), float("inf")])
+def test_a_damaged_number_is_not_larger_than_every_other_one(damaged: float) -> None:
+    frame = seen(
+        facts(),
+        a_signal(metric="account.x", applies="account.arr > 50000"),
+        book=accounts(x=[1.0], arr=[damaged]),
+    )
+
+    assert one(frame, "s") == (None, "not_applicable")
+
+
 def test_what_does_not_apply_stays_so_while_its_source_is_down_or_has_never_answered() -> None:
     book = accounts("A", "B", plan=["pro", "free"])
     member = a_signal(metric="tickets.open", applies="account.plan = 'pro'")
