@@ -65,6 +65,8 @@ class RecordMetric:
     """Which of the settings `severity`, `age_scale`, `prior` and `prior_count` change what it gives."""
     neutral: float | None = None
     """What it is shrunk towards if the segment's mean is asked for and not known yet; None: not shrunk."""
+    divisible: bool = False
+    """Whether a ratio (`per`) of it means anything: counts and amounts do, means and ages do not."""
     keeps_neutral: bool = False
     """No other number can be given as prior: the one of the model is a rating, and this is none."""
 
@@ -203,8 +205,10 @@ _ANSWERED = _dated("answered_at", "score")
 _SHRUNK = frozenset({"prior", "prior_count"})
 
 RECORD_METRICS: Mapping[str, RecordMetric] = {
-    "tickets.open": RecordMetric(counts=_open, value=_number, empty="zero"),
-    "tickets.opened": RecordMetric(counts=_dated("opened_at"), value=_number, empty="zero", window="needed"),
+    "tickets.open": RecordMetric(counts=_open, value=_number, empty="zero", divisible=True),
+    "tickets.opened": RecordMetric(
+        counts=_dated("opened_at"), value=_number, empty="zero", window="needed", divisible=True
+    ),
     # Not in whole days: "urgent for more than 24 hours" must not wait for midnight.
     "tickets.oldest_open_days": RecordMetric(
         counts=_open,
@@ -212,7 +216,7 @@ RECORD_METRICS: Mapping[str, RecordMetric] = {
         empty="zero",
     ),
     "tickets.load": RecordMetric(
-        counts=_open, value=_load, empty="zero", uses=frozenset({"severity", "age_scale"})
+        counts=_open, value=_load, empty="zero", uses=frozenset({"severity", "age_scale"}), divisible=True
     ),
     "tickets.resolution_days": RecordMetric(
         counts=_resolved, value=_mean_days, empty="no data", window="allowed"
@@ -253,7 +257,7 @@ RECORD_METRICS: Mapping[str, RecordMetric] = {
         neutral=0.5,
     ),
     "surveys.count": RecordMetric(
-        counts=_dated("answered_at"), value=_number, empty="zero", window="allowed"
+        counts=_dated("answered_at"), value=_number, empty="zero", window="allowed", divisible=True
     ),
     "subscriptions.days_to_renewal": RecordMetric(
         counts=lambda signal, moment: _active(signal, moment) & pl.col("renewal_at").is_not_null(),
@@ -268,10 +272,12 @@ RECORD_METRICS: Mapping[str, RecordMetric] = {
         empty="no data",
     ),
     "subscriptions.monthly_amount": RecordMetric(
-        counts=_active, value=_added("monthly_amount"), empty="zero if any"
+        counts=_active, value=_added("monthly_amount"), empty="zero if any", divisible=True
     ),
-    "subscriptions.seats": RecordMetric(counts=_active, value=_added("seats"), empty="zero if any"),
-    "subscriptions.count": RecordMetric(counts=_active, value=_number, empty="zero if any"),
+    "subscriptions.seats": RecordMetric(
+        counts=_active, value=_added("seats"), empty="zero if any", divisible=True
+    ),
+    "subscriptions.count": RecordMetric(counts=_active, value=_number, empty="zero if any", divisible=True),
     "subscriptions.term_months": RecordMetric(
         counts=lambda signal, moment: _active(signal, moment) & _usable("term_months"),
         value=lambda signal, moment: pl.col("term_months").max(),
@@ -280,7 +286,9 @@ RECORD_METRICS: Mapping[str, RecordMetric] = {
     "invoices.overdue_days": RecordMetric(
         counts=_overdue, value=lambda signal, moment: _days_since("due_at", moment).max(), empty="zero"
     ),
-    "invoices.overdue_amount": RecordMetric(counts=_overdue, value=_added("amount_due"), empty="zero"),
+    "invoices.overdue_amount": RecordMetric(
+        counts=_overdue, value=_added("amount_due"), empty="zero", divisible=True
+    ),
 }
 """Every number that can be made of records, by the name a model uses for it."""
 
