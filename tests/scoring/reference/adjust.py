@@ -69,14 +69,14 @@ def pulse_now(model: ScoringModel, fields: Fields, as_of: datetime, zone: ZoneIn
     word = known_text(fields, "pulse")
     if not word:
         return PulseNow(state="none")
+    points = _pulse_points(rule.scale, word)
+    if points is None:
+        return PulseNow(state="not_understood")
     day = known_day(fields, "pulse_on", zone)
     if day is None:
         return PulseNow(state="no_date")
     if rule.require_note and not known_text(fields, "pulse_note"):
         return PulseNow(state="no_note")
-    points = _pulse_points(rule.scale, word)
-    if points is None:
-        return PulseNow(state="not_understood")
     age = max(0.0, float((local_day(as_of, zone) - day).days))
     share = _faded(points, age, rule.fresh / DAY, rule.expires / DAY)
     return PulseNow(
@@ -120,6 +120,9 @@ def override_now(model: ScoringModel, fields: Fields, as_of: datetime, zone: Zon
     until = known_day(fields, "override_until", zone)
     if not word:
         return OverrideNow(state="none")
+    band = model.override.words.get(word, word.lower())
+    if band not in BANDS:
+        return OverrideNow(state="not_understood")
     if not known_text(fields, "override_reason"):
         return OverrideNow(state="no_note")
     if until is None:
@@ -128,9 +131,6 @@ def override_now(model: ScoringModel, fields: Fields, as_of: datetime, zone: Zon
         return OverrideNow(state="too_long")
     if until <= today:
         return OverrideNow(state="expired")
-    band = model.override.words.get(word, word)
-    if band not in BANDS:
-        return OverrideNow(state="not_understood")
     return OverrideNow(state="on", band=band)
 
 

@@ -22,16 +22,15 @@ class BandStep:
     entered_from: str | None
     pending: str | None
     migrated: bool
-    first: bool
     flapping: bool
     flips: tuple[datetime, ...]
-    moved: tuple[str, str] | None
-    """From one known band to another, if that happened now by the machine itself."""
+    continues: bool
+    """It was judged before under the same model."""
 
     @property
-    def settled(self) -> bool:
-        """Say that no clock runs."""
-        return self.yellow is None and self.green is None
+    def moved(self) -> tuple[str, str] | None:
+        """Give the known bands it went from and to in this run, if it went anywhere."""
+        return (self.entered_from, self.band) if self.entered_from in BANDS and self.band in BANDS else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class Situation:
     ceiling: int | None
     override: bool
     now: datetime
-    refreshed_at: datetime
+    refreshed_at: datetime | None
     key: str
 
 
@@ -65,7 +64,6 @@ def step(memory: Memory | None, units: int | None, told: Situation) -> BandStep:
     green_up, green = _cut(level >= 2, memory.green, told.cuts.green, units, told, memory, flapping)
     known = BANDS[yellow_up + (yellow_up and green_up)]
     known_since = memory.known_since if known == memory.known_band else told.now
-    heading = BANDS[_after(yellow_up, yellow) + (_after(yellow_up, yellow) and _after(green_up, green))]
     return _stepped(
         memory,
         told,
@@ -73,15 +71,20 @@ def step(memory: Memory | None, units: int | None, told: Situation) -> BandStep:
         known_since=known_since,
         yellow=yellow,
         green=green,
-        pending=heading if (yellow or green) else None,
+        pending=_heading(yellow_up, yellow, green_up, green),
         flips=flips,
         flapping=flapping,
-        moved=(memory.known_band, known) if known != memory.known_band else None,
+        continues=True,
     )
 
 
-def _after(above: bool, clock: Clock | None) -> bool:
-    return above if clock is None else not above
+def _heading(yellow_up: bool, yellow: Clock | None, green_up: bool, green: Clock | None) -> str | None:
+    """Give the band an account has if every clock runs out."""
+    if yellow is None and green is None:
+        return None
+    above_yellow = yellow_up != (yellow is not None)
+    above_green = green_up != (green is not None)
+    return BANDS[above_yellow + (above_yellow and above_green)]
 
 
 def _cut(
@@ -96,7 +99,7 @@ def _cut(
         return above, None
     if clock is None:
         clock = Clock(since=told.now, refreshes=1)
-    elif told.refreshed_at > memory.refreshed_at:
+    elif told.refreshed_at is not None and told.refreshed_at != memory.refreshed_at:
         clock = Clock(since=clock.since, refreshes=clock.refreshes + 1)
     spent = told.now - clock.since
     if above:
@@ -120,8 +123,7 @@ def _stepped(
     green: Clock | None = None,
     pending: str | None = None,
     migrated: bool = False,
-    first: bool = False,
-    moved: tuple[str, str] | None = None,
+    continues: bool = False,
 ) -> BandStep:
     before = memory.band if memory else None
     changed = before != known
@@ -136,10 +138,9 @@ def _stepped(
         entered_from=before if changed else None,
         pending=pending,
         migrated=migrated,
-        first=first,
         flapping=flapping,
-        flips=(*flips, told.now) if changed and before is not None else flips,
-        moved=moved,
+        flips=(*flips, told.now) if changed and before in BANDS else flips,
+        continues=continues,
     )
 
 
@@ -155,34 +156,36 @@ def _banded_anew(
         known_since=memory.known_since if memory is not None and same else told.now,
         flips=flips,
         flapping=flapping,
-        migrated=memory is None or memory.model != told.key,
-        first=True,
+        migrated=memory is not None and memory.model != told.key,
     )
 
 
 def _without_score(
     memory: Memory | None, told: Situation, flips: tuple[datetime, ...], flapping: bool
 ) -> BandStep:
+    """Keep side and clocks for a while, for nothing is concluded; then say that nothing is known."""
     band = memory.band if memory else "unknown"
     unknown_since = (memory.unknown_since if memory else None) or told.now
     entered_from: str | None = None
     since = memory.band_since if memory else told.now
     if band != "unknown" and told.now - unknown_since >= told.rules.unknown_after:
         entered_from, band, since = band, "unknown", told.now
-        flips = (*flips, told.now)
+    stands = memory is not None and memory.model == told.key and band != "unknown"
+    yellow = memory.yellow if memory and stands else None
+    green = memory.green if memory and stands else None
+    level = BANDS.index(band) if stands else 0
     return BandStep(
         band=band,
         band_since=since,
         known_band=memory.known_band if memory else None,
         known_since=memory.known_since if memory else None,
         unknown_since=unknown_since,
-        yellow=None,
-        green=None,
+        yellow=yellow,
+        green=green,
         entered_from=entered_from,
-        pending=None,
+        pending=_heading(level >= 1, yellow, level >= 2, green),
         migrated=False,
-        first=False,
         flapping=flapping,
         flips=flips,
-        moved=None,
+        continues=memory is not None and memory.model == told.key and memory.known_band is not None,
     )

@@ -15,7 +15,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>-?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)|(?P<text>'(?:[^']|'')*')"
     r"|(?P<sign><=|>=|<>|!=|=|<|>|\(|\)|,)|(?P<word>[A-Za-z_][A-Za-z0-9_.]*))"
 )
-_WORDS = {"and", "or", "not", "in", "between"}
+_WORDS = {"and", "or", "not", "in", "between", "true", "false"}
 
 
 def evaluate(text: str, row: Row) -> Truth:
@@ -84,6 +84,8 @@ class _Parser:
 
     def comparison(self) -> Test:
         left = self.operand()
+        if self._peek() in ("", "and", "or", ")"):
+            return lambda row: None if (value := left(row)) is None else bool(value)
         word = self._next()
         inverted = word == "not"
         if inverted:
@@ -113,6 +115,8 @@ class _Parser:
         if word[0].isdigit() or word[0] in "-.":
             number = float(word)
             return lambda row: number
+        if word in ("true", "false"):
+            return lambda row: word == "true"
         return lambda row: row.get(word)
 
 

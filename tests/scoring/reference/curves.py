@@ -27,7 +27,8 @@ def worth(
             return value  # a word's points are its value already
         case Percentile():
             row = cohort.get((signal, segment if curve.within == "segment" else ""))
-            if row is None or row.n < SMALLEST_COHORT:
+            nowhere = curve.within == "segment" and not segment
+            if row is None or nowhere or row.n < SMALLEST_COHORT:
                 return _simple(curve.otherwise, value)
             share = _share(row.values, row.at, row.between, value)
             return 100 * (share if curve.better == "high" else 1 - share)

@@ -1,28 +1,22 @@
 """Points rules: which events there were, and what they are still worth."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from scoring.model import TOPICS
 from scoring.rules import PointsRule
 from tests.scoring.reference.conditions import evaluate
 from tests.scoring.reference.facts import Days, Moment, Record, end_of
-from tests.scoring.reference.records import instant
+from tests.scoring.reference.records import BEGINS, instant
 from tests.scoring.reference.values import DAY
 
-BEGINS: Mapping[str, str] = {
-    "tickets": "opened_at",
-    "surveys": "answered_at",
-    "subscriptions": "started_at",
-    "invoices": "created_at",
-}
 FURTHEST = 400
 SMALLEST = 0.05
 
 
 def of_series(rule: PointsRule, days: Days, then: Days | None, moment: Moment) -> float:
-    """Give the points of the days that fulfil a rule."""
+    """Give the points of the days that fulfil a rule; `then` holds the days of the second series that are over."""
     matching = sorted(
         day
         for day, value in days.items()

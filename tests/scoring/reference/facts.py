@@ -1,7 +1,7 @@
 """Facts as plain lists, and the moment each topic is seen at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -99,42 +99,35 @@ def moment(world: World, topic: str, as_of: datetime, zone: ZoneInfo) -> Moment 
     return Moment(as_of=as_of, at=at, today=today, last_day=last_day, down=stream.down, zone=zone)
 
 
-@dataclass(slots=True)
-class Shelf:
-    """Numbers by account and metric, summed by day; built once per world."""
-
-    days: dict[tuple[str, str], dict[date, float]] = field(default_factory=dict)
-    first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    """By account and topic: the earliest instant anything of it is dated, damaged or not."""
-
-    @classmethod
-    def of(cls, world: World, zone: ZoneInfo) -> "Shelf":
-        """Sort the numbers and records of a world."""
-        shelf, parts = cls(), dict[tuple[str, str], dict[date, int]]()
-        for number in world.numbers:
-            shelf._seen(number.account, number.topic, number.observed_at)
-            value = number.value
-            if value is None or not abs(value) <= LARGEST:
-                continue
-            name = (number.account, f"{number.topic}.{number.metric}")
-            days, day = parts.setdefault(name, {}), local_day(number.observed_at - _TICK, zone)
-            days[day] = days.get(day, 0) + round(value * 1_000_000)
-        shelf.days = {
-            name: {day: millionths / 1_000_000 for day, millionths in days.items()}
-            for name, days in parts.items()
+def by_day(world: World, zone: ZoneInfo) -> dict[str, dict[str, dict[date, float]]]:
+    """Add up usable numbers by account, "topic.metric" and day, in millionths."""
+    parts: dict[str, dict[str, dict[date, int]]] = {}
+    ends: dict[datetime, date] = {}
+    for number in world.numbers:
+        if number.value is None or not abs(number.value) <= LARGEST:
+            continue
+        if number.observed_at not in ends:
+            ends[number.observed_at] = local_day(number.observed_at - _TICK, zone)
+        metrics = parts.setdefault(number.account, {})
+        days = metrics.setdefault(f"{number.topic}.{number.metric}", {})
+        day = ends[number.observed_at]
+        days[day] = days.get(day, 0) + round(number.value * 1_000_000)
+    return {
+        account: {
+            metric: {day: millionths / 1_000_000 for day, millionths in days.items()}
+            for metric, days in metrics.items()
         }
-        for topic, records in world.records.items():
-            for record in records:
-                observed_at = record["observed_at"]
-                assert isinstance(observed_at, datetime)
-                shelf._seen(str(record["account_id"]), topic, observed_at)
-        return shelf
+        for account, metrics in parts.items()
+    }
 
-    def _seen(self, account: str, topic: str, at: datetime) -> None:
-        former = self.first_seen.get((account, topic))
-        self.first_seen[account, topic] = at if former is None else min(at, former)
 
-    def knows(self, world: World, account: str, topic: str, as_of: datetime) -> bool:
-        """Say whether the sources of a topic know an account at a moment."""
-        first = self.first_seen.get((account, topic))
-        return account in world.matched.get(topic, ()) or (first is not None and first <= as_of)
+def by_account(world: World, as_of: datetime) -> dict[str, dict[str, list[Record]]]:
+    """Sort the records that had been read by an instant by account and topic."""
+    there: dict[str, dict[str, list[Record]]] = {}
+    for topic, rows in world.records.items():
+        for record in rows:
+            observed_at = record["observed_at"]
+            assert isinstance(observed_at, datetime)
+            if observed_at <= as_of:
+                there.setdefault(str(record["account_id"]), {}).setdefault(topic, []).append(record)
+    return there

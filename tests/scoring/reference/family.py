@@ -56,7 +56,7 @@ def _together(model: ScoringModel, pairs: Sequence[tuple[float, float | None]]) 
     if not weighted:
         weighted = [(points, 1.0) for points, _ in pairs]
     whole = sum(arr for _, arr in weighted)
-    if mode == "arr_weighted_mean":
+    if mode == "arr_weighted_mean" or all(arr is None for _, arr in pairs):
         return sum(points * arr for points, arr in weighted) / whole
     cuts = cuts_of(model.bands, model.quantum)
     red = sum(arr for points, arr in weighted if to_units(points) < cuts.yellow) / whole

@@ -118,12 +118,12 @@ def passage(
     """Give the weights that count now, on the straight line between the former profile's and this one's."""
     to = every[name].weights
     if memory is None or memory.model != key:
-        return Passage(profile=name, since=None, origin=None, weights=to)
+        return Passage(profile=name, since=now, origin=None, weights=to)
     origin, since = memory.profile_from, memory.profile_since
     if name != memory.profile:
-        origin, since = memory.profile, now
+        origin, since = memory.profile if memory.known_band else None, now
     if origin is None or since is None or now - since >= model.cross_fade:
-        return Passage(profile=name, since=since, origin=origin, weights=to)
+        return Passage(profile=name, since=since, origin=None, weights=to)
     way = Fraction((now - since) / model.cross_fade)
     source = every[origin].weights
     return Passage(

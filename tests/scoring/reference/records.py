@@ -8,9 +8,15 @@ from scoring.definition import Signal
 from tests.scoring.reference.facts import Moment, Record
 from tests.scoring.reference.values import DAY, SMALLEST_COHORT, Cohort, local_day
 
-CLOSED = {"solved", "closed"}
-CANCELLED = {"canceled", "cancelled"}
-SETTLED = {"paid", "void"}
+BEGINS: Mapping[str, str] = {
+    "tickets": "opened_at",
+    "surveys": "answered_at",
+    "subscriptions": "started_at",
+    "invoices": "created_at",
+}
+CLOSED = {"solved", "closed", "resolved", "done"}
+ENDED = {"canceled", "cancelled", "ended", "expired", "incomplete", "incomplete_expired"}
+SETTLED = {"paid", "void", "voided", "draft", "deleted"}
 
 Found = tuple[float | None, datetime | None]
 """Value, and when it was true if that is not the moment itself."""
@@ -19,7 +25,11 @@ Found = tuple[float | None, datetime | None]
 def measured(
     records: Sequence[Record], signal: Signal, moment: Moment, *, known: bool, prior: float
 ) -> tuple[float | None, float | None]:
-    """Give value and age in days of a record metric, from the records an account has."""
+    """Give value and age in days of a record metric, from the records an account has.
+
+    `known` says that some source knows the account; of subscriptions only having one makes a zero.
+    """
+    known = bool(records) if signal.topic == "subscriptions" else known
     rows = [record for record in records if _matches(record, signal.where)]
     value, observed_at = METRICS[signal.metric](rows, signal, moment, known, prior)
     if value is None:
@@ -130,7 +140,9 @@ def tickets_resolution(
     spans = []
     for row in rows:
         opened_at, closed_at = instant(row, "opened_at"), instant(row, "closed_at")
-        if opened_at is not None and closed_at is not None and inside(row, "closed_at", signal, moment):
+        if opened_at is None or closed_at is None or closed_at < opened_at:
+            continue
+        if inside(row, "closed_at", signal, moment):
             spans.append((closed_at - opened_at) / DAY)
     return (sum(spans) / len(spans) if spans else None), None
 
@@ -163,15 +175,21 @@ def tickets_sentiment(
     return _shrunk(moods, signal, prior), None
 
 
-def _running(rows: Sequence[Record], moment: Moment) -> list[Record]:
+def begun(topic: str, records: Sequence[Record], moment: Moment) -> list[Record]:
+    """Leave out records that begin only later; what names no beginning was always there."""
     return [
-        row
-        for row in rows
-        if (instant(row, "started_at") is None or happened(row, "started_at", moment))
-        and not happened(row, "ended_at", moment)
-        and not happened(row, "cancel_at", moment)
-        and _word(row) not in CANCELLED
+        row for row in records if instant(row, BEGINS[topic]) is None or happened(row, BEGINS[topic], moment)
     ]
+
+
+def _running(rows: Sequence[Record], moment: Moment) -> list[Record]:
+    return [row for row in rows if not _is_over(row, moment)]
+
+
+def _is_over(row: Record, moment: Moment) -> bool:
+    if instant(row, "ended_at") is None and instant(row, "cancel_at") is None:
+        return _word(row) in ENDED
+    return happened(row, "ended_at", moment) or happened(row, "cancel_at", moment)
 
 
 def days_to_renewal(
@@ -186,14 +204,16 @@ def cancelling(rows: Sequence[Record], signal: Signal, moment: Moment, known: bo
     running = _running(rows, moment)
     if not running:
         return None, None
-    return float(any(instant(row, "cancel_at") is not None for row in running)), None
+    return float(
+        any(instant(row, name) is not None for row in running for name in ("cancel_at", "ended_at"))
+    ), None
 
 
 def _total(name: str) -> Callable[[Sequence[Record], Signal, Moment, bool, float], Found]:
     def total(rows: Sequence[Record], signal: Signal, moment: Moment, known: bool, prior: float) -> Found:
         running = _running(rows, moment)
         if not running:
-            return (0.0 if rows else None), None
+            return (0.0 if known else None), None
         amounts = [amount for row in running if (amount := number(row, name)) is not None]
         return (sum(amounts) if amounts else None), None
 
@@ -203,7 +223,7 @@ def _total(name: str) -> Callable[[Sequence[Record], Signal, Moment, bool, float
 def subscription_count(
     rows: Sequence[Record], signal: Signal, moment: Moment, known: bool, prior: float
 ) -> Found:
-    return (float(len(_running(rows, moment))) if rows else None), None
+    return (float(len(_running(rows, moment))) if known else None), None
 
 
 def longest_term(rows: Sequence[Record], signal: Signal, moment: Moment, known: bool, prior: float) -> Found:
@@ -212,13 +232,13 @@ def longest_term(rows: Sequence[Record], signal: Signal, moment: Moment, known: 
 
 
 def _overdue(rows: Sequence[Record], moment: Moment) -> list[Record]:
-    return [
-        row
-        for row in rows
-        if happened(row, "due_at", moment)
-        and not happened(row, "paid_at", moment)
-        and not (_word(row) == "void" or (instant(row, "paid_at") is None and _word(row) in SETTLED))
-    ]
+    return [row for row in rows if happened(row, "due_at", moment) and not _is_settled(row, moment)]
+
+
+def _is_settled(row: Record, moment: Moment) -> bool:
+    if instant(row, "paid_at") is None:
+        return _word(row) in SETTLED
+    return happened(row, "paid_at", moment)
 
 
 def overdue_days(rows: Sequence[Record], signal: Signal, moment: Moment, known: bool, prior: float) -> Found:

@@ -1,12 +1,14 @@
 """The whole score of every account, and the hierarchy above them."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from scoring.definition import ScoringModel
 from tests.scoring.reference.adjust import (
+    BANDS,
     Cuts,
     Forces,
     OverrideNow,
@@ -38,7 +40,16 @@ from tests.scoring.reference.values import (
     tenure_days,
     to_units,
 )
-from tests.scoring.reference.weigh import Combined, Part, combine, held_now, lost, part_of, proximity, seen
+from tests.scoring.reference.weigh import (
+    Combined,
+    Part,
+    combine,
+    held_now,
+    part_of,
+    proximity,
+    seen,
+    taken_away,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +58,7 @@ class Run:
 
     model: ScoringModel
     as_of: datetime
-    refreshed_at: datetime
+    refreshed_at: datetime | None
     zone: ZoneInfo
     key: str
     """Names model and topics together; another one bands everybody anew."""
@@ -65,6 +76,7 @@ class Judged:
     parts: Mapping[str, Part]
     combined: Combined
     confidence: float
+    lost: frozenset[str]
     publishable: bool
     rules: RulesNow
     pulse: PulseNow
@@ -115,6 +127,7 @@ def _judge(inputs: Inputs, run: Run, every: Mapping[str, Settings], memory: Memo
     pulse = pulse_now(model, fields, run.as_of, run.zone)
     override = override_now(model, fields, run.as_of, run.zone)
     missing = any(part.required and part.applicable and part.points is None for part in parts.values())
+    lost = taken_away(parts, way.weights, memory, run.key)
     maturity = 1.0
     if model.min_tenure and tenure is not None:
         maturity = min(1.0, max(0.0, tenure / model.min_tenure.days))
@@ -126,10 +139,11 @@ def _judge(inputs: Inputs, run: Run, every: Mapping[str, Settings], memory: Memo
         parts=parts,
         combined=combined,
         confidence=combined.confidence * maturity,
+        lost=lost,
         publishable=combined.composite is not None
         and combined.coverage >= settings.min_coverage
         and not missing
-        and not lost(parts, memory, run.key),
+        and not lost,
         rules=rules,
         pulse=pulse,
         override=override,
@@ -183,8 +197,8 @@ def _published(one: Judged, run: Run, family: int | None) -> Scored:
     )
     stood = step(one.memory, walked.units if walked else None, told)
     rows = _rows(one, composite, own, family, walked)
-    counted = frozenset(one.combined.weights) if composite is not None else None
-    edges = one.event_edges | (walked.edges if walked else frozenset())
+    like = _like_for_like(one, run, stood, composite, walked)
+    edges = set(one.event_edges | (walked.edges if walked else frozenset()))
     if composite is not None:
         edges |= {"units"} if on_edge(composite) else set()
         edges |= {name for name, drag in _drags(one).items() if on_edge(drag)}
@@ -194,7 +208,7 @@ def _published(one: Judged, run: Run, family: int | None) -> Scored:
         composite=composite,
         coverage=float(one.combined.coverage),
         confidence=one.confidence,
-        mixed=one.combined.mixed,
+        mixed=one.publishable and one.combined.mixed,
         profile=one.passage.profile,
         near=one.near,
         rows=rows,
@@ -204,13 +218,13 @@ def _published(one: Judged, run: Run, family: int | None) -> Scored:
         entered_from=stood.entered_from,
         pending_band=stood.pending,
         migrated=stood.migrated,
-        data_change=_data_change(one, run, stood, walked, family),
+        data_change=_data_change(one, stood, walked, like, edges),
         flapping=stood.flapping,
         points={name: part.points for name, part in one.parts.items()},
         weights=one.combined.weights,
         fresh={name: part.fresh for name, part in one.parts.items()},
-        memory=_remembered(one, run, stood, counted, scored=known),
-        edges=edges,
+        memory=_remembered(one, run, stood, composite, scored=known),
+        edges=frozenset(edges),
     )
 
 
@@ -235,37 +249,80 @@ def _rows(
     return rows
 
 
-def _data_change(one: Judged, run: Run, stood: BandStep, walked: Walked | None, family: int | None) -> bool:
+def _hundredths(one: Judged, composite: float | None) -> dict[str, int]:
+    """Give the points of the signals that count, in hundredths."""
+    if composite is None:
+        return {}
+    found = {name: one.parts[name].points for name in one.combined.weights}
+    return {name: math.floor(points * 100 + 0.5) for name, points in found.items() if points is not None}
+
+
+def _like_for_like(
+    one: Judged, run: Run, stood: BandStep, composite: float | None, walked: Walked | None
+) -> int | None:
+    """Give what the score would be if only signals had moved it that count now and counted when last settled.
+
+    Both days are weighed as today. None: nothing is common. The score itself where the same signals count.
+    """
+    former = one.memory
+    if walked is None or composite is None or former is None or former.settled_composite is None:
+        return walked.units if walked else None
+    counted = _hundredths(one, composite)
+    if counted.keys() == former.settled.keys() or not stood.continues:
+        return walked.units
+    common = counted.keys() & former.settled.keys()
+    now = {name: part if name in common else _without(part) for name, part in one.parts.items()}
+    then = {
+        name: replace(part, points=former.settled[name] / 100) if name in common else part
+        for name, part in now.items()
+    }
+    means = [
+        combine(run.model, one.settings, one.passage.weights, parts, one.near, gate=False).composite
+        for parts in (now, then)
+    ]
+    if means[0] is None or means[1] is None:
+        return None
+    whole = to_units(composite) - to_units(former.settled_composite)
+    return walked.units - (whole - (to_units(means[0]) - to_units(means[1])))
+
+
+def _without(part: Part) -> Part:
+    return replace(part, applicable=False, points=None)
+
+
+def _data_change(
+    one: Judged, stood: BandStep, walked: Walked | None, like: int | None, edges: set[str]
+) -> bool:
     """Say whether a band changed only because other signals count than when it was last settled."""
-    if stood.moved is None or walked is None or one.memory is None:
+    if stood.moved is None or walked is None or not stood.continues:
+        return False
+    if one.memory is None or one.memory.settled_composite is None or not one.publishable:
         return False
     cuts = one.forces.cuts
     before, after = stood.moved
-    worse = ("red", "yellow", "green").index(after) < ("red", "yellow", "green").index(before)
+    worse = BANDS.index(after) < BANDS.index(before)
     crossed = cuts.bottom({"red": "yellow", "yellow": "green"}[after] if worse else after)
     if one.override.band is not None or (worse and walked.ceiling is not None and walked.ceiling < crossed):
         return False
-    if family is not None:
+    if one.memory.settled.keys() == one.combined.weights.keys():
         return False
-    common = {name for name, part in one.parts.items() if part.points is not None} & one.memory.settled
-    alike = combine(run.model, one.settings, one.passage.weights, one.parts, one.near, only=common)
-    if alike.composite is None:
+    if like is None:
         return True
-    units = walk(to_units(alike.composite), one.forces).units
-    return units >= crossed if worse else units < crossed
+    if abs(like - crossed) < 5:
+        edges.add("data_change")
+    return like >= crossed if worse else like < crossed
 
 
-def _remembered(
-    one: Judged, run: Run, stood: BandStep, counted: frozenset[str] | None, *, scored: bool
-) -> Memory:
+def _remembered(one: Judged, run: Run, stood: BandStep, composite: float | None, *, scored: bool) -> Memory:
     former = one.memory
-    live = counted if counted is not None else (former.live if former else frozenset())
-    if scored and (stood.first or stood.settled):
-        settled = live
-    else:
-        settled = former.settled if former else frozenset()
+    live = {name for name, part in one.parts.items() if part.points is not None} | one.lost
+    settled, settled_composite = _hundredths(one, composite), composite
+    if not (scored and stood.pending is None and stood.band in BANDS):
+        kept = former if former is not None and stood.continues else None
+        settled = dict(kept.settled) if kept else {}
+        settled_composite = kept.settled_composite if kept else None
     return Memory(
-        model=run.key if scored else (former.model if former else None),
+        model=run.key if scored or former is None or former.model is None else former.model,
         band=stood.band,
         band_since=stood.band_since,
         known_band=stood.known_band,
@@ -273,11 +330,12 @@ def _remembered(
         unknown_since=stood.unknown_since,
         yellow=stood.yellow,
         green=stood.green,
-        refreshed_at=run.refreshed_at,
+        refreshed_at=run.refreshed_at or (former.refreshed_at if former else None),
         rule_since=one.rules.since,
         rule_until=one.rules.until,
-        live=live,
+        live=frozenset(live),
         settled=settled,
+        settled_composite=settled_composite,
         flips=stood.flips,
         profile=one.passage.profile,
         profile_since=one.passage.since,

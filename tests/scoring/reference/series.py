@@ -8,15 +8,15 @@ from scoring.definition import Signal
 from tests.scoring.reference.facts import Days, Moment
 from tests.scoring.reference.values import DAY
 
+GAUGES = {"sum", "mean", "trend", "slope", "baseline"}
 Measured = tuple[float | None, float | None, float | None]
 """Value, prior, age in days; the value None: nothing there."""
 
 
 def measured(days: Days, signal: Signal, moment: Moment, *, known: bool) -> Measured:
-    """Give what a series says about an account, from the days it has numbers for."""
-    days = {day: value for day, value in days.items() if day <= moment.last_day}
+    """Give what a series says about an account, from the days that are over and have numbers."""
     age = moment.age_of_day(moment.last_day)
-    if signal.kind == "":
+    if signal.kind in ("", "latest"):
         newest = max(days, default=None)
         return (None, None, None) if newest is None else (days[newest], None, moment.age_of_day(newest))
     if signal.kind == "recency":
@@ -25,12 +25,17 @@ def measured(days: Days, signal: Signal, moment: Moment, *, known: bool) -> Meas
     prior: float | None = None
     if signal.kind == "trend":
         value, prior = trend(days, signal, moment.last_day)
+        reach = length(signal)
     elif signal.kind == "slope":
-        value = slope(days, signal, moment.last_day)
+        value, reach = slope(days, signal, moment.last_day), 56
     elif signal.kind == "baseline":
         value, prior = baseline(days, signal, moment.last_day)
+        reach = 7
     else:
-        value = counted(days, signal, moment.last_day) if known else None
+        value, reach = counted(days, signal, moment.last_day) if known else None, length(signal)
+    if signal.gaps == "skip" and signal.kind in GAUGES and value is not None:
+        # what is measured now and then was true when it was measured
+        age = moment.age_of_day(max(day for day in days if (moment.last_day - day).days < reach))
     return value, prior, None if value is None else age
 
 
@@ -42,8 +47,8 @@ def length(signal: Signal) -> int:
 
 def window(days: Days, last: date, count: int) -> list[float]:
     """Give the numbers of the `count` days that end with `last`."""
-    first = last - timedelta(days=count - 1)
-    return [value for day, value in sorted(days.items()) if first <= day <= last]
+    wanted = (last - timedelta(days=back) for back in range(count - 1, -1, -1))
+    return [days[day] for day in wanted if day in days]
 
 
 def counted(days: Days, signal: Signal, last: date) -> float | None:
@@ -52,9 +57,9 @@ def counted(days: Days, signal: Signal, last: date) -> float | None:
     inside = window(days, last, count)
     match signal.kind:
         case "sum":
-            return sum(inside)
+            return sum(inside) if inside or signal.gaps == "zero" else None
         case "mean":
-            return mean(inside, signal, count) or 0.0
+            return mean(inside, signal, count)
         case "active_days":
             return float(sum(value > 0 for value in inside))
         case "active_share":

@@ -11,8 +11,8 @@ from scoring.definition import ScoringModel, Signal
 from scoring.model import TOPICS
 from scoring.rules import PointsRule
 from tests.scoring.reference import events, records, series
-from tests.scoring.reference.conditions import evaluate
-from tests.scoring.reference.facts import Moment, Record, Shelf, World, moment
+from tests.scoring.reference.conditions import Row, evaluate
+from tests.scoring.reference.facts import Days, Moment, Record, World, by_account, by_day, moment
 from tests.scoring.reference.values import (
     DAY,
     Cohort,
@@ -30,69 +30,96 @@ from tests.scoring.reference.values import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A world seen at one instant."""
+    """Everything about one account that is there at one instant."""
 
-    world: World
-    shelf: Shelf
-    as_of: datetime
-    zone: ZoneInfo
+    fields: Fields
+    row: Row
+    """Its fields as conditions see them."""
+    tenure: float | None
+    moments: Mapping[str, Moment | None]
+    """By topic some source delivers; None where it was never read."""
+    days: Mapping[str, Days]
+    """By "topic.metric": days that are over and delivered."""
+    records: Mapping[str, Sequence[Record]]
+    known: frozenset[str]
+    """Topics whose sources know the account: by a list, or by something they said."""
     cohort: Cohort
-    records: Mapping[tuple[str, str], Sequence[Record]]
-    """By account and topic, those that exist at the instant."""
-
-    @property
-    def today(self) -> date:
-        """Give the business day."""
-        return local_day(self.as_of, self.zone)
 
 
 def signals(
     world: World, model: ScoringModel, *, as_of: datetime, zone: ZoneInfo, cohort: Cohort
 ) -> dict[str, Inputs]:
     """Give what is known about every account of the book."""
-    there: dict[tuple[str, str], list[Record]] = {}
-    for topic, rows in world.records.items():
-        for record in rows:
-            observed_at = record["observed_at"]
-            assert isinstance(observed_at, datetime)
-            if observed_at <= as_of:
-                there.setdefault((str(record["account_id"]), topic), []).append(record)
-    scene = Scene(
-        world=world, shelf=Shelf.of(world, zone), as_of=as_of, zone=zone, cohort=cohort, records=there
-    )
-    return {
-        account: Inputs(
-            readings={signal.id: _reading(scene, signal, account, fields) for signal in model.signals},
-            events={rule.id: _events(scene, rule, account) for rule in model.points},
+    moments = {topic: moment(world, topic, as_of, zone) for topic in ("account", *world.streams)}
+    days, there = by_day(world, zone), by_account(world, as_of)
+    found: dict[str, Inputs] = {}
+    for account, fields in world.book.items():
+        scene = _scene(
+            world, account, moments, days.get(account, {}), there.get(account, {}), cohort, as_of, zone
+        )
+        found[account] = Inputs(
+            readings={signal.id: _reading(scene, signal) for signal in model.signals},
+            events={rule.id: _events(scene, rule) for rule in model.points},
             fields=fields,
         )
-        for account, fields in world.book.items()
+    return found
+
+
+def _scene(
+    world: World,
+    account: str,
+    moments: Mapping[str, Moment | None],
+    numbers: Mapping[str, Days],
+    rows: Mapping[str, Sequence[Record]],
+    cohort: Cohort,
+    as_of: datetime,
+    zone: ZoneInfo,
+) -> Scene:
+    fields, today = world.book[account], local_day(as_of, zone)
+    days: dict[str, Days] = {}
+    for metric, found in numbers.items():
+        now = moments.get(metric.partition(".")[0])
+        if now is not None:
+            days[metric] = {day: value for day, value in found.items() if day <= now.last_day}
+    there = {
+        topic: records.begun(topic, found, now)
+        for topic, found in rows.items()
+        if (now := moments.get(topic)) is not None
     }
+    listed = {topic for topic, names in world.matched.items() if account in names}
+    spoken = {metric.partition(".")[0] for metric, found in days.items() if found}
+    return Scene(
+        fields=fields,
+        row={f"account.{name}": seen_field(value, today, zone) for name, value in fields.items()},
+        tenure=tenure_days(fields, today, zone),
+        moments=moments,
+        days=days,
+        records=there,
+        known=frozenset(listed | spoken | {topic for topic, found in there.items() if found}),
+        cohort=cohort,
+    )
 
 
-def _reading(scene: Scene, signal: Signal, account: str, fields: Fields) -> Reading:
-    if signal.topic != "account" and signal.topic not in scene.world.streams:
+def _reading(scene: Scene, signal: Signal) -> Reading:
+    if signal.topic not in scene.moments:
         return Reading(state="not_applicable")
-    now = moment(scene.world, signal.topic, scene.as_of, scene.zone)
+    now = scene.moments[signal.topic]
     silent, down = now is None or now.silent, 0.0 if now is None else now.down_days
-    text = known_text(fields, signal.name) or None if isinstance(signal.normalise, Map) else None
+    text = known_text(scene.fields, signal.name) or None if isinstance(signal.normalise, Map) else None
     plain = Reading(silent=silent, down_days=down, text=text)
-    row = {f"account.{name}": seen_field(value, scene.today, scene.zone) for name, value in fields.items()}
-    if signal.applies and evaluate(signal.applies, row) is not True:
+    if signal.applies and evaluate(signal.applies, scene.row) is not True:
         return replace(plain, state="not_applicable")
-    tenure = tenure_days(fields, scene.today, scene.zone)
-    if tenure is not None and tenure < signal.min_tenure / DAY:
+    below = _below(scene, signal, now) if signal.per else None
+    if signal.per and not below and (now is not None or signal.per.startswith("account.")):
+        return replace(plain, state="not_applicable")
+    if scene.tenure is not None and scene.tenure < signal.min_tenure / DAY:
         return replace(plain, state="not_mature")
     if now is None:
         return replace(plain, state="source_down")
-    value, prior, age, invalid = _measured(scene, signal, account, fields, now)
+    value, prior, age, invalid = _measured(scene, signal, now)
     if invalid:
         return replace(plain, state="invalid")
-    if signal.per:
-        below = _below(scene, signal, account, fields, now)
-        if below is None or below == 0:
-            return replace(plain, state="not_applicable")
-        value = None if value is None else value / below
+    value = value / below if value is not None and below else value
     if value is None:
         return replace(plain, state="no_data")
     state = "source_down" if now.down else "zero" if value == 0 else "value"
@@ -100,26 +127,27 @@ def _reading(scene: Scene, signal: Signal, account: str, fields: Fields) -> Read
 
 
 def _measured(
-    scene: Scene, signal: Signal, account: str, fields: Fields, now: Moment
+    scene: Scene, signal: Signal, now: Moment
 ) -> tuple[float | None, float | None, float | None, bool]:
     if signal.topic == "account":
-        value, invalid = _field(signal, fields, now)
+        value, invalid = _field(signal, scene.fields, now)
         return value, None, now.age_days, invalid
-    known = scene.shelf.knows(scene.world, account, signal.topic, scene.as_of)
+    known = signal.topic in scene.known
     if signal.topic in TOPICS:
-        rows = scene.records.get((account, signal.topic), ())
-        prior = records.prior_of(signal, known_text(fields, "segment"), scene.cohort)
+        rows = scene.records.get(signal.topic, ())
+        prior = records.prior_of(signal, known_text(scene.fields, "segment"), scene.cohort)
         found, age = records.measured(rows, signal, now, known=known, prior=prior)
         return found, None, age, False
-    days = scene.shelf.days.get((account, signal.metric), {})
-    return *series.measured(days, signal, now, known=known), False
+    return *series.measured(scene.days.get(signal.metric, {}), signal, now, known=known), False
 
 
-def _below(scene: Scene, signal: Signal, account: str, fields: Fields, now: Moment) -> float | None:
+def _below(scene: Scene, signal: Signal, now: Moment | None) -> float | None:
     if signal.per.startswith("account."):
-        return known_number(fields, signal.per.removeprefix("account."))
+        return known_number(scene.fields, signal.per.removeprefix("account."))
+    if now is None:
+        return None
     metric = signal.per if "." in signal.per else f"{signal.topic}.{signal.per}"
-    return _measured(scene, replace(signal, metric=metric, per=""), account, fields, now)[0]
+    return _measured(scene, replace(signal, metric=metric, per="", where={}), now)[0]
 
 
 def _field(signal: Signal, fields: Fields, now: Moment) -> tuple[float | None, bool]:
@@ -145,15 +173,12 @@ def _field(signal: Signal, fields: Fields, now: Moment) -> tuple[float | None, b
     return (number, False) if math.isfinite(number) else (None, True)
 
 
-def _events(scene: Scene, rule: PointsRule, account: str) -> float | None:
-    topic, _, _ = rule.metric.partition(".")
-    if topic not in scene.world.streams:
-        return None
-    now = moment(scene.world, topic, scene.as_of, scene.zone)
-    if now is None:
+def _events(scene: Scene, rule: PointsRule) -> float | None:
+    topic = rule.metric.partition(".")[0]
+    now, later = (scene.moments.get(name.partition(".")[0]) for name in (topic, rule.then or topic))
+    if now is None or later is None:
         return None
     if topic in TOPICS:
-        return events.of_records(rule, topic, scene.records.get((account, topic), ()), now)
-    days = scene.shelf.days.get((account, rule.metric), {})
-    then = scene.shelf.days.get((account, rule.then), {}) if rule.then else None
-    return events.of_series(rule, days, then, now)
+        return events.of_records(rule, topic, scene.records.get(topic, ()), now)
+    then = scene.days.get(rule.then, {}) if rule.then else None
+    return events.of_series(rule, scene.days.get(rule.metric, {}), then, now)

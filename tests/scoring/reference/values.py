@@ -60,11 +60,14 @@ class Memory:
     unknown_since: datetime | None = None
     yellow: Clock | None = None
     green: Clock | None = None
-    refreshed_at: datetime
+    refreshed_at: datetime | None
     rule_since: Mapping[str, datetime] = field(default_factory=dict)
     rule_until: Mapping[str, datetime] = field(default_factory=dict)
     live: frozenset[str] = frozenset()
-    settled: frozenset[str] = frozenset()
+    settled: Mapping[str, int] = field(default_factory=dict)
+    """Hundredths of points of the signals that counted when the band was last settled …"""
+    settled_composite: float | None = None
+    """… and the composite they made."""
     flips: tuple[datetime, ...] = ()
     profile: str = ""
     profile_since: datetime | None = None

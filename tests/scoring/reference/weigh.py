@@ -43,13 +43,12 @@ class Combined:
 
 def held_now(model: ScoringModel, readings: Mapping[str, Reading], former: Held, now: datetime) -> Held:
     """Remember the last good value of every account field."""
-    good = {
-        signal.id: (readings[signal.id].value, now)
-        for signal in model.signals
-        if signal.topic == "account" and readings[signal.id].state in ("value", "zero")
-    }
-    known = {name: (value, at) for name, (value, at) in good.items() if value is not None}
-    return {**former, **known}
+    good: dict[str, tuple[float, datetime]] = {}
+    for signal in model.signals:
+        reading = readings[signal.id]
+        if signal.topic == "account" and reading.state != "invalid" and reading.value is not None:
+            good[signal.id] = (reading.value, now - (reading.age_days or 0.0) * DAY)
+    return {**former, **good}
 
 
 def seen(signal: Signal, reading: Reading, former: Held, now: datetime) -> Reading:
@@ -58,7 +57,7 @@ def seen(signal: Signal, reading: Reading, former: Held, now: datetime) -> Readi
         return reading
     value, at = former[signal.id]
     gone = days_between(now, at)
-    return replace(reading, value=value, state="source_down", age_days=gone, down_days=gone)
+    return replace(reading, value=value, state="source_down", age_days=gone, down_days=gone, silent=True)
 
 
 def part_of(
@@ -118,6 +117,49 @@ def proximity(renewal: Renewal, days: float | None) -> float:
     return (renewal.far / DAY - days) / (renewal.far / DAY - renewal.near / DAY)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One category of one account: what applies in it, and what of that is live."""
+
+    live: Mapping[str, float]
+    """Signal to its weight inside the category, less what age has taken."""
+    applicable: Fraction
+    there: Fraction
+    known: float
+    weight: Fraction
+    boosted: float
+
+    @property
+    def strength(self) -> float:
+        """Give the weight that is live."""
+        return math.fsum(self.live.values())
+
+
+def groups(settings: Settings, nominal: Weights, parts: Mapping[str, Part], near: float) -> dict[str, Group]:
+    """Sort what is known of an account into categories."""
+    found: dict[str, Group] = {}
+    for category, weight in nominal.categories.items():
+        names = [
+            name
+            for name, signal in settings.signals.items()
+            if signal.category == category and parts[name].applicable
+        ]
+        live = [name for name in names if parts[name].points is not None]
+        applicable = sum((nominal.signals[name] for name in names), Fraction())
+        there = applicable
+        if len(live) < len(names):
+            there = sum((nominal.signals[name] for name in live), Fraction())
+        found[category] = Group(
+            live={name: float(nominal.signals[name]) * parts[name].fresh for name in live},
+            applicable=applicable,
+            there=there,
+            known=math.fsum(float(nominal.signals[name]) * parts[name].known for name in names),
+            weight=weight,
+            boosted=float(weight) * (1 + float(nominal.boost[category]) * near),
+        )
+    return found
+
+
 def combine(
     model: ScoringModel,
     settings: Settings,
@@ -125,60 +167,38 @@ def combine(
     parts: Mapping[str, Part],
     near: float,
     *,
-    only: Iterable[str] | None = None,
+    gate: bool = True,
 ) -> Combined:
-    """Weigh everything that is live; `only` leaves out all other signals as if they did not apply."""
-    chosen = set(parts) if only is None else set(only)
-    parts = {
-        name: part if name in chosen else replace(part, applicable=False, points=None)
-        for name, part in parts.items()
+    """Weigh everything that is live; without `gate` a category counts as soon as one of its signals does."""
+    flat = model.redistribute == "flat"
+    least = exact(model.min_category_coverage) if gate and not flat else Fraction()
+    every = groups(settings, nominal, parts, near)
+    counted = {
+        category: group
+        for category, group in every.items()
+        if group.strength > 0 and group.there >= least * group.applicable
     }
-    inside: dict[str, list[str]] = {name: [] for name in nominal.categories}
-    for name, signal in settings.signals.items():
-        if parts[name].applicable:
-            inside[signal.category].append(name)
-    coverage, confidence = _known(nominal, parts, inside)
-    boosted = {
-        name: float(weight) * (1 + float(nominal.boost[name]) * near)
-        for name, weight in nominal.categories.items()
+    raw = {
+        name: group.boosted * weight / (1.0 if flat else group.strength)
+        for group in counted.values()
+        for name, weight in group.live.items()
     }
-    means: dict[str, float] = {}
-    strength: dict[str, float] = {}
-    for category, names in inside.items():
-        live = [name for name in names if parts[name].points is not None]
-        applicable = sum((nominal.signals[name] for name in names), Fraction())
-        there = sum((nominal.signals[name] for name in live), Fraction())
-        strength[category] = math.fsum(float(nominal.signals[name]) * parts[name].fresh for name in live)
-        if strength[category] > 0 and there >= exact(model.min_category_coverage) * applicable:
-            means[category] = (
-                math.fsum(
-                    float(nominal.signals[name]) * parts[name].fresh * _points(parts[name]) for name in live
-                )
-                / strength[category]
-            )
-    if model.redistribute == "flat":
-        raw = {
-            name: boosted[settings.signals[name].category] * float(nominal.signals[name]) * part.fresh
-            for name, part in parts.items()
-            if part.applicable and part.points is not None
-        }
-    else:
-        raw = {
-            name: boosted[category] * float(nominal.signals[name]) * parts[name].fresh / strength[category]
-            for category in means
-            for name in inside[category]
-            if parts[name].points is not None
-        }
     whole = math.fsum(raw.values())
     weights = {name: weight / whole for name, weight in raw.items() if weight > 0}
+    coverage, confidence = _known(every.values())
+    means = {
+        category: math.fsum(weight * _points(parts[name]) for name, weight in group.live.items())
+        / group.strength
+        for category, group in counted.items()
+    }
+    mass = {category: math.fsum(raw[name] for name in group.live) for category, group in counted.items()}
+    composite = math.fsum(weight * _points(parts[name]) for name, weight in weights.items())
     return Combined(
-        composite=math.fsum(weight * _points(parts[name]) for name, weight in weights.items())
-        if weights
-        else None,
+        composite=composite if weights else None,
         weights=weights,
         coverage=coverage,
         confidence=confidence,
-        mixed=_spread({name: boosted[name] for name in means}, means) > 25,
+        mixed=_spread(mass, means) > 25,
     )
 
 
@@ -186,21 +206,15 @@ def _points(part: Part) -> float:
     return 0.0 if part.points is None else part.points
 
 
-def _known(
-    nominal: Weights, parts: Mapping[str, Part], inside: Mapping[str, list[str]]
-) -> tuple[Fraction, float]:
-    shares: dict[str, Fraction] = {}
-    for category, names in inside.items():
-        whole = sum((nominal.signals[name] for name in names), Fraction())
-        for name in names:
-            if whole:
-                shares[name] = nominal.categories[category] * nominal.signals[name] / whole
-    total = sum(shares.values(), Fraction())
-    if not total:
+def _known(every: Iterable[Group]) -> tuple[Fraction, float]:
+    """Give coverage and confidence: shares of the nominal weight of what applies."""
+    relevant = [group for group in every if group.applicable]
+    whole = sum((group.weight for group in relevant), Fraction())
+    if not whole:
         return Fraction(), 0.0
-    live = sum((share for name, share in shares.items() if parts[name].points is not None), Fraction())
-    known = math.fsum(float(share / total) * parts[name].known for name, share in shares.items())
-    return live / total, known
+    live = sum((group.weight * group.there / group.applicable for group in relevant), Fraction())
+    known = math.fsum(float(group.weight / group.applicable) * group.known for group in relevant)
+    return live / whole, known / float(whole)
 
 
 def _spread(weights: Mapping[str, float], means: Mapping[str, float]) -> float:
@@ -211,13 +225,15 @@ def _spread(weights: Mapping[str, float], means: Mapping[str, float]) -> float:
     return math.sqrt(math.fsum(weights[name] * (means[name] - centre) ** 2 for name in means) / whole)
 
 
-def lost(parts: Mapping[str, Part], memory: Memory | None, key: str) -> bool:
-    """Say whether a silence has taken away what the account was judged by, or comes before its first judgement."""
-    judged = memory is not None and memory.model == key
-    return any(
-        part.silent
-        and part.applicable
-        and part.points is None
-        and (not judged or memory is None or name in memory.live)
+def taken_away(
+    parts: Mapping[str, Part], nominal: Weights, memory: Memory | None, key: str
+) -> frozenset[str]:
+    """List the signals a silence has taken away: they counted before, or nobody has judged the account yet."""
+    former = memory.live if memory is not None and memory.model == key else frozenset()
+    first = memory is None or memory.known_band is None
+    return frozenset(
+        name
         for name, part in parts.items()
+        if part.silent and part.applicable and part.points is None
+        if nominal.signals[name] and (first or name in former)
     )
