@@ -1,7 +1,8 @@
 """Kinds of series metrics that compare whole weeks: slope, active weeks, distance from one's own baseline.
 
 Weeks are counted back from the last complete day, so each holds all seven weekdays once. Medians are taken of
-sorted values by hand: what polars does for a median may depend on other rows.
+whole numbers (totals in parts, slopes in 420ths of a part): whatever way polars halves two of them, the result
+is the same.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import polars as pl
 
 from scoring.days import WEEK, Days, Span
 from scoring.definition import Signal
-from scoring.exact import PARTS_PER_UNIT, divided, from_parts
+from scoring.exact import PARTS_PER_UNIT, divided
 from scoring.reading import Reading
 
 SLOPE_WEEKS = 8
@@ -27,6 +28,8 @@ SMALLEST_BASELINE = 6
 HISTORY = timedelta(days=400)
 """How far back an account's first number is looked for."""
 LARGEST_Z = 10.0
+_ALL_SPANS = 420
+"""Divisible by every number of weeks that may lie between two of eight."""
 MAD_PER_SIGMA = 1.4826
 """What the median absolute deviation of a normal distribution falls short of its standard deviation."""
 
@@ -50,7 +53,7 @@ def slope(signal: Signal, days: Days) -> Reading:
         days,
         f"{name} steepness",
         [
-            divided(rise.cast(pl.Float64), later - earlier)
+            (rise * (_ALL_SPANS // (later - earlier))).cast(pl.Float64)
             for rise, (earlier, later) in zip(rises, pairs, strict=True)
         ],
     )
@@ -58,7 +61,7 @@ def slope(signal: Signal, days: Days) -> Reading:
     large = (usual > 0) & (usual >= 7 * signal.min_baseline * PARTS_PER_UNIT)
     end = days.end()
     return Reading(
-        value=pl.when(agreed & enough & large).then(divided(steepness, usual).round(9)),
+        value=pl.when(agreed & enough & large).then(divided(steepness, usual * _ALL_SPANS).round(9)),
         observed_at=end if signal.gaps == "zero" else days.seen_at((spans[0][0], spans[-1][1])),
     )
 
@@ -81,23 +84,23 @@ def baseline(signal: Signal, days: Days) -> Reading:
     first = days.first(moment.window(HISTORY))
     before: list[pl.Expr] = []
     for span in spans:
-        week = from_parts(days.parts(span))
+        week = days.parts(span).cast(pl.Float64)
         known = days.count(span) > 0
         if signal.gaps == "zero":
             known = known | (first < pl.lit(span[0]))
         before.append(days.keep(f"{name} week {span[0]}", pl.when(known).then(week)))
-    this = from_parts(days.parts(now))
+    this = days.parts(now).cast(pl.Float64)
     if signal.gaps == "skip":
         this = pl.when(days.count(now) > 0).then(this)
     median = _median(days, f"{name} median", before)
     spread = _median(days, f"{name} spread", [(week - median).abs() for week in before])
-    hair = 1e-9 * pl.max_horizontal(pl.lit(1.0), median.abs())
+    hair = 1e-9 * pl.max_horizontal(pl.lit(float(PARTS_PER_UNIT)), median.abs())
     z = divided(this - median, MAD_PER_SIGMA * spread + hair).round(9).clip(-LARGEST_Z, LARGEST_Z)
     enough = _known(before) >= SMALLEST_BASELINE
     return Reading(
         value=pl.when(enough).then(z),
         observed_at=days.end() if signal.gaps == "zero" else days.seen_at(now),
-        prior=pl.when(enough).then(divided(median, 7).round(9)),
+        prior=pl.when(enough).then(divided(median, 7 * PARTS_PER_UNIT).round(9)),
     )
 
 
@@ -117,8 +120,4 @@ def _known(values: Sequence[pl.Expr]) -> pl.Expr:
 
 def _median(days: Days, name: str, values: Sequence[pl.Expr]) -> pl.Expr:
     """Give the median of what is not null."""
-    ordered = days.keep(f"{name} ordered", pl.concat_list(values).list.drop_nulls().list.sort())
-    n = ordered.list.len().cast(pl.Int64)
-    low = ordered.list.get((n - 1) // 2, null_on_oob=True)
-    high = ordered.list.get(n // 2, null_on_oob=True)
-    return days.keep(name, (low + high) * 0.5)
+    return days.keep(name, pl.concat_arr(values).arr.median())
