@@ -74,8 +74,8 @@ def account(account_id: str, crm_id: str, fields: Mapping[str, Any]) -> Account:
         domains=_domains(fields.get("domain")),
         segment=_text(fields.get("segment")),
         arr=_number(fields.get("arr")),
-        renewal_on=_date(fields.get("renewal_on")),
-        created_on=_date(fields.get("created_on")),
+        renewal_on=as_date(fields.get("renewal_on")),
+        created_on=as_date(fields.get("created_on")),
         fields={name: value for name, value in fields.items() if name not in ACCOUNT_FIELDS},
     )
 
@@ -102,7 +102,7 @@ def _number(value: JsonValue) -> float | None:
         return None
 
 
-def _date(value: JsonValue) -> date | None:
+def as_date(value: JsonValue) -> date | None:
     """Read a date as CRMs write it: ISO date, ISO datetime, or milliseconds since 1970."""
     text = _text(value)
     if not text:

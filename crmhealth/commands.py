@@ -129,8 +129,8 @@ def plan(settings: Settings, *, json: bool, as_of: datetime | None, details: boo
         with world.database.reading() as connection:
             seen = (_last_pull(connection), stored_scores.last_as_of(connection))
             moment = as_of or max((at for at in seen if at), default=None) or system_clock()
-        made, rows, found, _ = cycles.plan(world, moment)
-        plan_id = cycles.store_plan(world, made, rows, found)
+        made, judged, found, _ = cycles.plan(world, moment)
+        plan_id = cycles.store_plan(world, made, judged, found)
         calls = calls_needed(made, {crm.name: crm.batch_size for crm in world.crms})
     if json:
         output.document(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from connectors import Connector
 from connectors.crm._base import CrmSession
-from crmhealth import book, frames, showing
+from crmhealth import book, showing
 from crmhealth.judging import Judgement, judge
 from crmhealth.pulling import Puller, PullReport
 from crmhealth.settings import Settings
@@ -26,7 +26,7 @@ from state import tasks as stored_tasks
 from state.database import Database
 from state.migrate import installation_id
 from state.recall import StreamName, TopicReading
-from state.scores import StoredScore
+from state.scores import Judged
 from sync import ledger, stored
 from sync.apply import Tally, TaskAttempt, apply_plan
 from sync.guard import EmptiedSource, findings
@@ -148,7 +148,7 @@ def _check_moment(world: World, as_of: datetime, last: datetime | None) -> None:
         raise ConfigError([problem])
 
 
-def plan(world: World, as_of: datetime) -> tuple[Plan, list[StoredScore], list[Finding], Judgement]:
+def plan(world: World, as_of: datetime) -> tuple[Plan, Judged, list[Finding], Judgement]:
     """Decide what would be written; nothing is remembered or written. Raises ConfigError."""
     settings = world.settings
     world.progress("score")
@@ -157,8 +157,8 @@ def plan(world: World, as_of: datetime) -> tuple[Plan, list[StoredScore], list[F
         judgement = judge(connection, settings, as_of=as_of, streams=world.streams)
         world.progress("plan")
         made = _plan_of(connection, world, judgement)
-    rows = frames.stored_rows(judgement.scored, settings.model.version, as_of)
-    return made, rows, findings(made, settings.guard, emptied(settings, judgement.readings)), judgement
+    found = findings(made, settings.guard, emptied(settings, judgement.readings))
+    return made, judgement.judged(), found, judgement
 
 
 def emptied(settings: Settings, readings: Sequence[TopicReading]) -> list[EmptiedSource]:
@@ -230,24 +230,24 @@ def _brought_up_to_date(
     return anew if anew is not None and anew.task.key == change.task.key else change
 
 
-def store_plan(world: World, made: Plan, rows: Sequence[StoredScore], found: Sequence[Finding]) -> int:
+def store_plan(world: World, made: Plan, judged: Judged, found: Sequence[Finding]) -> int:
     """Keep a plan as ready or refused."""
     with world.database.transaction() as connection:
         return stored.store(
             connection,
             made,
-            rows,
+            judged,
             found,
             configuration=showing.configuration_digest(world.settings),
             now=world.clock(),
         )
 
 
-def apply(world: World, plan_id: int, made: Plan, rows: Sequence[StoredScore]) -> Tally:
+def apply(world: World, plan_id: int, made: Plan, judged: Judged) -> Tally:
     """Carry out a plan that is ready or approved."""
     with world.database.transaction() as connection:
         now = world.clock()
-        ledger.accept(connection, made, rows, now)
+        ledger.accept(connection, made, judged, now)
         runs.set_plan_status(connection, plan_id, "applied", now=now)
     world.progress_total(len(made.records) + len(made.tasks))
     return apply_plan(
@@ -291,13 +291,13 @@ def _pass(world: World, report: CycleReport) -> None:
     report.pull = pull(world, report.as_of)
     if world.stopped():
         return
-    made, rows, found, _ = plan(world, report.as_of)
+    made, judged, found, _ = plan(world, report.as_of)
     report.plan, report.findings = made, found
-    report.plan_id = store_plan(world, made, rows, found)
+    report.plan_id = store_plan(world, made, judged, found)
     if found:
         log.warning("plan_refused", plan=report.plan_id, findings=[finding.rule for finding in found])
         return
-    report.tally = apply(world, report.plan_id, made, rows)
+    report.tally = apply(world, report.plan_id, made, judged)
     report.applied = True
 
 
@@ -313,10 +313,12 @@ def apply_stored(world: World, plan_id: int | None) -> CycleReport | str:
             return f"plan {kept.plan_id} is {kept.status}; make a new one with `crmhealth plan`"
         if stored.is_stale(connection, kept):
             return f"plan {kept.plan_id} is stale: accounts have been scored since; make a new one"
+        if not kept.beside:
+            return f"plan {kept.plan_id} was made by an earlier version; make a new one"
         if kept.configuration != showing.configuration_digest(world.settings):
             return f"plan {kept.plan_id} is stale: the configuration has changed since; make a new one"
-    made, rows = stored.restored(kept), stored.restored_scores(kept)
-    tally = apply(world, kept.plan_id, made, rows)
+    made = stored.restored(kept)
+    tally = apply(world, kept.plan_id, made, stored.restored_judged(kept))
     return CycleReport(as_of=kept.as_of, plan_id=kept.plan_id, plan=made, tally=tally, applied=True)
 
 

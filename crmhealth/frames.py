@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection
 
+from crmhealth import book
 from scoring.definition import ScoringModel
-from scoring.frames import INSTANT, NUMBERS_SCHEMA, PREVIOUS_SCHEMA, SNAPSHOTS_SCHEMA, STREAMS_SCHEMA
+from scoring.frames import INSTANT, NUMBERS_SCHEMA, SNAPSHOTS_SCHEMA, STREAMS_SCHEMA
+from scoring.memory import previous_schema
 from scoring.metrics import Facts, lookback, newest
 from scoring.model import TOPICS, Account, FieldType
 from state import recall
@@ -53,9 +56,9 @@ def facts(
     )
 
 
-def accounts(book: Iterable[Account]) -> pl.DataFrame:
-    """Make the account frame: one row per account, a column per field."""
-    rows = sorted(book, key=lambda account: account.account_id)
+def accounts(listed: Iterable[Account]) -> pl.DataFrame:
+    """Make the account frame: one row per account, a column per field, a parent by our id of it."""
+    rows = sorted(listed, key=lambda account: account.account_id)
     names = sorted({name for account in rows for name in account.fields})
     columns: dict[str, Any] = {
         "account_id": pl.Series([a.account_id for a in rows], dtype=pl.String),
@@ -67,20 +70,48 @@ def accounts(book: Iterable[Account]) -> pl.DataFrame:
         "created_on": pl.Series([a.created_on for a in rows], dtype=pl.Date),
     }
     for name in names:
-        columns[name] = _series([account.fields.get(name) for account in rows])
+        values = [account.fields.get(name) for account in rows]
+        if is_date(name):
+            columns[name] = pl.Series([book.as_date(value) for value in values], dtype=pl.Date)
+        else:
+            columns[name] = _series(values)
+    if "parent" in columns:
+        ours = {account.crm_id: account.account_id for account in rows}
+        columns["parent"] = pl.Series(
+            [ours.get(str(account.fields.get("parent"))) for account in rows], dtype=pl.String
+        )
     return pl.DataFrame(columns)
 
 
-def previous(connection: Connection) -> pl.DataFrame:
-    """Load what the last scoring left for the next one."""
-    rows = [score.memory for score in stored_scores.current(connection)]
-    return pl.DataFrame(rows, schema=_raw(PREVIOUS_SCHEMA), orient="row").cast(pl.Schema(PREVIOUS_SCHEMA))
+def is_date(name: str) -> bool:
+    """Say whether a field is a date, going by its name: renewal_on, pulse_on, override_until."""
+    return name.endswith("_on") or name == "override_until"
 
 
-def memory(scored: pl.DataFrame) -> list[dict[str, object]]:
+def previous(scores: Iterable[StoredScore], model: ScoringModel) -> pl.DataFrame:
+    """Make the frame of what a scoring left for the next one; what another model kept is read as far as it goes."""
+    schema = previous_schema(model)
+    rows = [score.memory for score in scores]
+    return pl.DataFrame(rows, schema=_raw(schema), orient="row").cast(pl.Schema(schema))
+
+
+def memory(scored: pl.DataFrame, model: ScoringModel) -> list[dict[str, object]]:
     """Give, per account of a scored frame, what the next scoring needs, in values that JSON knows."""
-    kept = scored.select(list(PREVIOUS_SCHEMA)).cast(pl.Schema(PREVIOUS_SCHEMA))
-    return kept.cast(_raw(PREVIOUS_SCHEMA)).to_dicts()
+    schema = previous_schema(model)
+    kept = scored.select(list(schema)).cast(pl.Schema(schema))
+    return kept.cast(_raw(schema)).to_dicts()
+
+
+def cohort_bytes(cohort: pl.DataFrame) -> bytes:
+    """Write a frozen cohort down."""
+    buffer = BytesIO()
+    cohort.write_ipc(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def cohort_of(body: bytes) -> pl.DataFrame:
+    """Read a frozen cohort."""
+    return pl.read_ipc(BytesIO(body))
 
 
 def snapshots(connection: Connection, *, at: datetime, tolerance: timedelta) -> pl.DataFrame:
@@ -91,20 +122,20 @@ def snapshots(connection: Connection, *, at: datetime, tolerance: timedelta) -> 
     ).cast(pl.Schema(SNAPSHOTS_SCHEMA))
 
 
-def stored_rows(scored: pl.DataFrame, model_version: str, as_of: datetime) -> list[StoredScore]:
+def stored_rows(scored: pl.DataFrame, model: ScoringModel, as_of: datetime) -> list[StoredScore]:
     """Make the rows that state keeps of a scored frame."""
     values = scored.select("account_id", "score", "band", "confidence").iter_rows()
     return [
         StoredScore(
             account_id=account_id,
             as_of=as_of,
-            model_version=model_version,
+            model_version=model.version,
             score=score,
             band=str(band),
             confidence=confidence,
             memory=kept,
         )
-        for (account_id, score, band, confidence), kept in zip(values, memory(scored), strict=True)
+        for (account_id, score, band, confidence), kept in zip(values, memory(scored, model), strict=True)
     ]
 
 

@@ -8,17 +8,23 @@ from functools import cached_property
 import polars as pl
 from sqlalchemy import Connection
 
-from crmhealth import book, frames
+from crmhealth import book, frames, models
 from crmhealth.settings import Settings
+from scoring.cohort import FROZEN_FOR, freeze
+from scoring.definition import ScoringModel, model_hash
 from scoring.explain import Explanation, explain
+from scoring.frames import COHORT_SCHEMA
 from scoring.health import score
 from scoring.metrics import signals
 from scoring.model import Account, Band
 from scoring.trend import trend
 from state import accounts as stored_accounts
-from state import recall
+from state import models as stored_models
+from state import recall, runs
 from state import scores as stored_scores
 from state.recall import StreamName, TopicReading
+from state.scores import Judged
+from sync import stored
 
 TREND_BACK = timedelta(days=30)
 TREND_TOLERANCE = timedelta(days=3)
@@ -29,21 +35,43 @@ class Judgement:
     """The scores of all accounts at one instant, with what explains them."""
 
     as_of: datetime
+    model: ScoringModel
     accounts: Mapping[str, Account]
     readings: Sequence[TopicReading]
+    book: pl.DataFrame
     scored: pl.DataFrame
     signals: pl.DataFrame
+    cohort: pl.DataFrame
+    frozen: bool
+    """The cohort was made in this scoring."""
     trends: Mapping[str, str]
     explanations: Mapping[str, Explanation]
 
     @cached_property
     def rows(self) -> Mapping[str, Mapping[str, object]]:
-        """Give score, band, confidence, entered_from and migrated by account_id."""
-        columns = ("account_id", "score", "band", "confidence", "entered_from", "migrated")
+        """Give what writing looks at, by account_id."""
+        columns = (
+            "account_id",
+            "score",
+            "band",
+            "confidence",
+            "entered_from",
+            "migrated",
+            "data_change",
+            "flapping",
+        )
         return {row["account_id"]: row for row in self.scored.select(columns).iter_rows(named=True)}
 
     def band(self, account_id: str) -> Band:
         return Band(str(self.rows[account_id]["band"]))
+
+    def judged(self) -> Judged:
+        """Give what is remembered of this scoring once its plan is accepted."""
+        return Judged(
+            scores=frames.stored_rows(self.scored, self.model, self.as_of),
+            model=models.stored(self.model),
+            cohort=frames.cohort_bytes(self.cohort) if self.frozen else None,
+        )
 
 
 def judge(
@@ -52,16 +80,22 @@ def judge(
     *,
     as_of: datetime,
     streams: Collection[StreamName],
+    model: ScoringModel | None = None,
+    replay: bool = False,
     only: str | None = None,
 ) -> Judgement:
     """Score every account of the book as of an instant; `only` scores one account, to the same result.
 
-    `streams` are those that are configured; what others once delivered does not count.
+    `streams` are those that are configured; what others once delivered does not count. With `replay`, the past
+    of the accounts is what it was before `as_of`, as the last plan carried out before it has kept it: a day that
+    was published comes out as it was published. `model` is another one than that of the configuration.
     """
+    model = model or settings.model
+    alone = only if model.hierarchy.mode == "own" else None
     accounts = {
         account.account_id: account
         for account in book.load(connection, settings.master, as_of)
-        if only is None or account.account_id == only
+        if alone is None or account.account_id == alone
     }
     readings = [
         reading
@@ -73,35 +107,71 @@ def judge(
         for source in settings.sources
     }
     frame = frames.accounts(accounts.values())
-    last = stored_scores.last_as_of(connection)
-    # The past had a memory of its own; today's would colour it. It is banded by the cuts alone.
-    memory = frames.previous(connection) if last is None or as_of >= last else None
-    facts = frames.facts(
-        connection, settings.model, readings, matched, master=settings.master.name, as_of=as_of
-    )
-    signalled = signals(facts, frame, settings.model, as_of=as_of, timezone=settings.timezone)
-    scored = score(
-        signalled,
-        frame,
-        settings.model,
-        as_of=as_of,
-        refreshed_at=_refreshed_at(readings),
-        timezone=settings.timezone,
-        previous=memory,
-        topics={reading.topic for reading in readings if reading.topic},
-        detail=True,
-    )
+    facts = frames.facts(connection, model, readings, matched, master=settings.master.name, as_of=as_of)
+    memory = _memory(connection, model, as_of, replay=replay)
+
+    def scored_with(cohort: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+        signalled = signals(facts, frame, model, as_of=as_of, timezone=settings.timezone, cohort=cohort)
+        scored = score(
+            signalled,
+            frame,
+            model,
+            as_of=as_of,
+            refreshed_at=_refreshed_at(readings),
+            timezone=settings.timezone,
+            previous=memory,
+            topics={reading.topic for reading in readings if reading.topic},
+            cohort=cohort,
+            detail=True,
+        )
+        return signalled, scored
+
+    cohort, is_old = _cohort(connection, model, as_of)
+    signalled, scored = scored_with(cohort)
+    frozen = is_old and alone is None and not replay
+    if frozen:
+        cohort = freeze(scored, signalled, frame)
+        signalled, scored = scored_with(cohort)
+    if only is not None:
+        scored, signalled = (part.filter(pl.col("account_id") == only) for part in (scored, signalled))
     snapshots = frames.snapshots(connection, at=as_of - TREND_BACK, tolerance=TREND_TOLERANCE)
     trends = trend(scored, snapshots, as_of=as_of)
     return Judgement(
         as_of=as_of,
+        model=model,
         accounts=accounts,
         readings=readings,
+        book=frame,
         scored=scored,
         signals=signalled,
+        cohort=NO_COHORT if cohort is None else cohort,
+        frozen=frozen,
         trends=dict(trends.select("account_id", pl.col("trend").cast(pl.String)).iter_rows()),
-        explanations={item.account_id: item for item in explain(scored, signalled, settings.model)},
+        explanations={item.account_id: item for item in explain(scored, signalled, model)},
     )
+
+
+NO_COHORT = pl.DataFrame(schema=dict(COHORT_SCHEMA))
+
+
+def _memory(
+    connection: Connection, model: ScoringModel, as_of: datetime, *, replay: bool
+) -> pl.DataFrame | None:
+    """Give what the scoring before left; None where nothing was published before."""
+    last = stored_scores.last_as_of(connection)
+    if not replay and last is not None and as_of >= last:
+        return frames.previous(stored_scores.current(connection), model)
+    kept = runs.scores_before(connection, as_of)
+    return None if kept is None else frames.previous(stored.restored_scores(kept), model)
+
+
+def _cohort(connection: Connection, model: ScoringModel, as_of: datetime) -> tuple[pl.DataFrame | None, bool]:
+    """Give the frozen cohort of a model, and whether it is time for a new one."""
+    kept = stored_models.cohort_at(connection, model_hash(model), as_of)
+    if kept is None:
+        return None, True
+    frozen_at, body = kept
+    return frames.cohort_of(body), as_of - frozen_at >= FROZEN_FOR
 
 
 def _refreshed_at(readings: Sequence[TopicReading]) -> datetime | None:

@@ -41,6 +41,8 @@ class StoredPlan:
     findings: Sequence[Mapping[str, object]]
     configuration: str
     scores: bytes
+    beside: bytes
+    """Empty: kept by a version that did not have it."""
     rows: Sequence[tuple[str, str]]
     """(kind, body) in the order of the plan."""
 
@@ -106,6 +108,7 @@ def store_plan(
     findings: Sequence[Mapping[str, object]],
     configuration: str,
     scores: bytes,
+    beside: bytes,
     rows: Iterable[tuple[str, str]],
     now: datetime,
 ) -> int:
@@ -123,6 +126,7 @@ def store_plan(
             findings=[dict(finding) for finding in findings],
             configuration=configuration,
             scores=scores,
+            beside=beside,
         )
     )
     plan_id = _number(result.inserted_primary_key)
@@ -158,8 +162,31 @@ def load_plan(connection: Connection, plan_id: int | None = None) -> StoredPlan 
         findings=found.findings,
         configuration=found.configuration,
         scores=found.scores,
+        beside=found.beside or b"",
         rows=[(row.kind, row.body) for row in rows],
     )
+
+
+def scores_before(connection: Connection, at: datetime) -> bytes | None:
+    """Give the scores that the last plan carried out before an instant was made from."""
+    found = connection.execute(
+        select(plan.c.scores)
+        .where(plan.c.status == "applied", plan.c.as_of < at)
+        .order_by(plan.c.as_of.desc(), plan.c.plan_id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def published_at(connection: Connection, at: datetime) -> datetime | None:
+    """Give the moment of the newest scoring that was published as of an instant or before it."""
+    found = connection.execute(
+        select(plan.c.as_of)
+        .where(plan.c.status == "applied", plan.c.as_of <= at)
+        .order_by(plan.c.as_of.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found if isinstance(found, datetime) else None
 
 
 def set_plan_status(

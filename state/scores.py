@@ -1,14 +1,15 @@
 """Scores: the current one of every account, what the next scoring needs of it, and the history."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
 from sqlalchemy import Connection, delete, func, select, text
 
 from state._bulk import insert_rows
-from state.tables import from_microseconds, score, score_history, to_microseconds
+from state.models import StoredModel
+from state.tables import from_microseconds, score, score_history, side_score, to_microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,18 @@ class StoredScore:
     band: str
     confidence: float | None
     memory: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Everything that is remembered of a scoring once its plan is accepted."""
+
+    scores: Sequence[StoredScore]
+    model: StoredModel
+    cohort: bytes | None = None
+    """A cohort that was frozen in this scoring."""
+    side_scores: Mapping[str, Sequence[StoredScore]] = field(default_factory=dict)
+    """Scores beside health, by name."""
 
 
 COLUMNS = ("account_id", "as_of", "model_version", "score", "band", "confidence")
@@ -56,6 +69,25 @@ def remember(connection: Connection, scores: Iterable[StoredScore]) -> None:
         (_columns(row) for row in rows if moved(row)),
         replace_on=("account_id", "as_of"),
     )
+
+
+def remember_side(connection: Connection, name: str, scores: Sequence[StoredScore]) -> None:
+    """Replace the current scores beside health of one name."""
+    connection.execute(delete(side_score).where(side_score.c.name == name))
+    insert_rows(
+        connection,
+        side_score,
+        ("name", *COLUMNS, "memory"),
+        ((name, *_columns(row), orjson.dumps(row.memory).decode()) for row in scores),
+    )
+
+
+def current_side(connection: Connection, name: str) -> list[StoredScore]:
+    """List the current scores beside health of one name."""
+    rows = connection.execute(
+        select(side_score).where(side_score.c.name == name).order_by(side_score.c.account_id)
+    )
+    return [_stored(row) for row in rows]
 
 
 def forget_others(connection: Connection, account_ids: Iterable[str]) -> None:

@@ -194,6 +194,36 @@ score_history = Table(
     sqlite_with_rowid=False,
 )
 
+model = Table(
+    "model",
+    metadata,
+    Column("model_hash", String(40), primary_key=True),
+    Column("version", String(80), nullable=False),
+    Column("definition", Text, nullable=False),  # as JSON; never changed once it is here
+    Column("first_used_at", Instant, nullable=False),
+)
+
+cohort = Table(
+    "cohort",
+    metadata,
+    Column("model_hash", String(40), primary_key=True),
+    Column("frozen_at", Instant, primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # the frame of `scoring.cohort`, as Arrow IPC
+)
+
+side_score = Table(
+    "side_score",
+    metadata,
+    Column("name", String(80), primary_key=True),  # of the table [scores.<name>]
+    Column("account_id", String(40), primary_key=True),
+    Column("as_of", Instant, nullable=False),
+    Column("model_version", String(80), nullable=False),
+    Column("score", Float(53)),
+    Column("band", String(10), nullable=False),
+    Column("confidence", Float(53)),
+    Column("memory", Text, nullable=False),
+)
+
 episode = Table(
     "episode",
     metadata,
@@ -273,6 +303,7 @@ plan = Table(
     Column("decided_by", String(120)),
     Column("configuration", String(32), nullable=False),  # digest of the settings it was made under
     Column("scores", LargeBinary, nullable=False),  # the scores it was made from, remembered when accepted
+    Column("beside", LargeBinary),  # what else is remembered then: cohort, model, scores beside health
 )
 
 plan_row = Table(

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from state import records, scores, tasks
+from state import models, records, scores, tasks
 from state.database import Database
 from state.records import Acknowledgement
-from state.scores import StoredScore
+from state.scores import Judged
 from state.tasks import StoredTask
 from sync.apply import TaskAttempt
 from sync.values import LEFT, NewTask, Outcome, OutcomeStatus, Plan, RecordChange, Remembered, TaskChange
@@ -17,10 +17,15 @@ GONE_CODES = frozenset({"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT
 """A record that left and is refused with one of these shows nothing of ours to anybody: it is done."""
 
 
-def accept(connection: Connection, plan: Plan, judged: Sequence[StoredScore], now: datetime) -> None:
+def accept(connection: Connection, plan: Plan, judged: Judged, now: datetime) -> None:
     """Make an accepted plan true for us, before any CRM is asked: scores, episodes, tasks that are wanted."""
-    scores.remember(connection, judged)
-    present = {score.account_id for score in judged}
+    models.remember_model(connection, judged.model, now)
+    if judged.cohort is not None:
+        models.remember_cohort(connection, judged.model.model_hash, plan.as_of, judged.cohort)
+    for name, beside in judged.side_scores.items():
+        scores.remember_side(connection, name, beside)
+    scores.remember(connection, judged.scores)
+    present = {score.account_id for score in judged.scores}
     scores.forget_others(connection, present)
     wanted = {change.account_id for change in plan.records}
     records.forget_rejections(connection, present | wanted)

@@ -1,6 +1,9 @@
 """Plans on their way into the database and out again; what comes out is what went in."""
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -11,8 +14,9 @@ from sqlalchemy import Connection
 
 from scoring.errors import Finding
 from state import runs, scores
+from state.models import StoredModel
 from state.runs import StoredPlan
-from state.scores import StoredScore
+from state.scores import Judged, StoredScore
 from sync.values import Adoption, EpisodeChange, Plan, RecordChange, TaskChange, Transition
 
 KINDS: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
@@ -27,10 +31,22 @@ KINDS: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
 _SCORES = TypeAdapter(list[StoredScore])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """What is kept of a scoring besides the scores; bytes as text."""
+
+    model: StoredModel
+    cohort: str | None
+    side_scores: Mapping[str, Sequence[StoredScore]]
+
+
+_BESIDE = TypeAdapter(_Beside)
+
+
 def store(
     connection: Connection,
     plan: Plan,
-    judged: Sequence[StoredScore],
+    judged: Judged,
     findings: Sequence[Finding],
     *,
     configuration: str,
@@ -45,7 +61,16 @@ def store(
         scored=plan.scored,
         findings=[orjson.loads(orjson.dumps(finding)) for finding in findings],
         configuration=configuration,
-        scores=_SCORES.dump_json(list(judged)),
+        scores=zlib.compress(_SCORES.dump_json(list(judged.scores))),
+        beside=zlib.compress(
+            _BESIDE.dump_json(
+                _Beside(
+                    model=judged.model,
+                    cohort=None if judged.cohort is None else b64encode(judged.cohort).decode(),
+                    side_scores=dict(judged.side_scores),
+                )
+            )
+        ),
         rows=_rows(plan),
         now=now,
     )
@@ -68,9 +93,21 @@ def restored(stored: StoredPlan) -> Plan:
     )
 
 
-def restored_scores(stored: StoredPlan) -> list[StoredScore]:
-    """Give the scores a stored plan was made from."""
-    return _SCORES.validate_json(stored.scores)
+def restored_judged(stored: StoredPlan) -> Judged:
+    """Give what a stored plan was made from."""
+    beside = _BESIDE.validate_json(zlib.decompress(stored.beside))
+    return Judged(
+        scores=restored_scores(stored.scores),
+        model=beside.model,
+        cohort=None if beside.cohort is None else b64decode(beside.cohort),
+        side_scores=beside.side_scores,
+    )
+
+
+def restored_scores(kept: bytes) -> list[StoredScore]:
+    """Give the scores that a plan has kept; earlier versions did not compress them."""
+    plain = kept if kept.startswith(b"[") else zlib.decompress(kept)
+    return _SCORES.validate_json(plain)
 
 
 def is_stale(connection: Connection, stored: StoredPlan) -> bool:
