@@ -50,6 +50,15 @@ def beside(frame: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     return frame.join(other, on="account_id", how="left", maintain_order="left", validate="m:1")
 
 
+def number(accounts: pl.DataFrame, name: str, today: date, timezone: ZoneInfo) -> pl.Expr:
+    """Give a field as a number, NaN for what is there and is none; blank text is nothing."""
+    column = given(accounts, name, today, timezone)
+    if accounts.schema.get(name) == pl.String:
+        column = column.str.strip_chars()
+        column = pl.when(column != "").then(column)
+    return pl.when(column.is_not_null()).then(column.cast(pl.Float64, strict=False).fill_null(float("nan")))
+
+
 def words(accounts: pl.DataFrame, name: str, today: date, timezone: ZoneInfo) -> pl.Expr:
     """Give a field as the word a Map looks up: text without blanks around it, true or false, 3 for 3.0.
 

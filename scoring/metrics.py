@@ -35,7 +35,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from scoring import events
-from scoring.account_fields import field, given, local_date, matching, words
+from scoring.account_fields import field, local_date, matching, number, words
 from scoring.curves import SMALLEST_COHORT, Map
 from scoring.definition import DAY, ScoringModel, Signal
 from scoring.exact import days, divided
@@ -131,9 +131,7 @@ def _of_accounts(
         "account_id",
         tenure.alias("~tenure"),
         *(
-            _numeric(field(accounts, signal.per.removeprefix("account."), today, timezone)).alias(
-                f"{signal.id}.per"
-            )
+            number(accounts, signal.per.removeprefix("account."), today, timezone).alias(f"{signal.id}.per")
             for signal in model.signals
             if signal.per.startswith("account.")
         ),
@@ -145,11 +143,6 @@ def _of_accounts(
         if signal.applies
     )
     return wide.with_row_index("row")
-
-
-def _numeric(value: pl.Expr) -> pl.Expr:
-    """Turn a field into a number; text that is none is as unusable as a number that is not finite."""
-    return pl.when(value.is_not_null()).then(value.cast(pl.Float64, strict=False).fill_null(float("nan")))
 
 
 def _read(
@@ -176,8 +169,8 @@ def _read_accounts(accounts: pl.DataFrame, wanted: Sequence[Signal], moment: Mom
                 _points_of(word, signal.normalise).alias(f"{signal.id}.value"),
             ]
         else:
-            value = given(accounts, signal.name, today, moment.timezone)
-            columns.append(_numeric(value).alias(f"{signal.id}.value"))
+            value = number(accounts, signal.name, today, moment.timezone)
+            columns.append(value.alias(f"{signal.id}.value"))
     return accounts.select(pl.int_range(pl.len(), dtype=pl.get_index_type()).alias("row"), *columns)
 
 

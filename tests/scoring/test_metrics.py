@@ -82,6 +82,19 @@ def test_account_fields_are_signals_and_dates_are_days_until() -> None:
     }
 
 
+def test_blank_text_in_a_number_field_is_nothing_and_blanks_around_a_number_do_not_matter() -> None:
+    book = accounts("A", "B", "C", "D", tier=["", "   ", " 4.5 ", "4,5"])
+
+    frame = seen(facts(), a_signal(metric="account.tier"), book=book)
+
+    assert [one(frame, "s", name) for name in "ABCD"] == [
+        (None, "no_data"),
+        (None, "no_data"),
+        (4.5, "value"),
+        (None, "invalid"),
+    ]
+
+
 def test_a_number_that_is_not_finite_is_invalid() -> None:
     frame = seen(facts(), a_signal(metric="account.arr"), book=accounts(arr=[float("nan")]))
 
