@@ -23,8 +23,8 @@ import polars as pl
 
 from examples.exported import Exported, beginning, load, read
 from scoring.errors import ConfigError
-from scoring.frames import PREVIOUS_SCHEMA
 from scoring.health import score
+from scoring.memory import previous_schema
 from scoring.metrics import signals
 
 UNDATED = date(2000, 1, 1)
@@ -72,7 +72,8 @@ def snapshot_days(path: Path) -> list[date]:
 def scored_days(exported: Exported, days: Sequence[date], *, days_before: int) -> Iterator[pl.DataFrame]:
     """Score the account book of every day, in order; each day remembers those before it."""
     example = exported.example
-    memory = pl.DataFrame(schema=PREVIOUS_SCHEMA)
+    kept_of = pl.Schema(previous_schema(example.model))
+    memory = pl.DataFrame(schema=kept_of)
     runs = {day - timedelta(days=back) for day in days for back in range(days_before + 1)}
     for day in sorted(runs):
         as_of = beginning(day, example.timezone)
@@ -92,7 +93,7 @@ def scored_days(exported: Exported, days: Sequence[date], *, days_before: int) -
             previous=memory,
             topics=sorted(exported.known),
         )
-        kept = scored.select(list(PREVIOUS_SCHEMA)).cast(pl.Schema(PREVIOUS_SCHEMA))
+        kept = scored.select(kept_of.names()).cast(kept_of)
         memory = pl.concat([kept, memory.join(kept, on="account_id", how="anti")])
         if day in days:
             yield scored.select(
