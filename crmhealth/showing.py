@@ -124,9 +124,21 @@ def transitions(judgement: Judgement, known_bands: Mapping[str, str]) -> list[Tr
                 before=None if first or before is None else Band(str(before)),
                 after=judgement.band(account_id),
                 migrated=bool(row["migrated"]) and not first,
+                quiet=_quiet(row),
             )
         )
     return moved
+
+
+def _quiet(row: Mapping[str, object]) -> str:
+    """Say why nobody should be sent to a customer over this change of band."""
+    if row["data_change"]:
+        return "other data counts than before"
+    if row["flapping"]:
+        return "the band changes too often"
+    if _level(row["confidence"]) == "low":
+        return "confidence is low; verify the data"
+    return ""
 
 
 def task_composer(

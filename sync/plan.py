@@ -60,7 +60,7 @@ def make_plan(
         account_id = transition.account_id
         if transition.after is Band.RED and account_id not in open_episodes:
             number = last_episodes.get(account_id, 0) + 1
-            quiet = baseline or transition.migrated or transition.before is None
+            quiet = baseline or transition.migrated or transition.before is None or bool(transition.quiet)
             episodes.append(
                 EpisodeChange(
                     account_id=account_id, number=number, band=Band.RED, change="opened", baseline=quiet

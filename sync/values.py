@@ -141,6 +141,8 @@ class Transition:
     after: Band
     migrated: bool = False
     """The model changed, not the account."""
+    quiet: str = ""
+    """Why this is no reason to ask anybody to act, though the band is shown: "" where it is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,7 @@ class EpisodeChange:
     band: Band
     change: Literal["opened", "closed"]
     baseline: bool
-    """Opened without a task: at the first publication, or by a change of the model."""
+    """Opened without a task: at the first publication, by a change of the model, or of the data alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
