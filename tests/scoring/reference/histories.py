@@ -26,6 +26,7 @@ SERIES = ("usage", "web")
 METRICS = ("logins", "seats")
 RECORDS = ("tickets", "subscriptions", "invoices", "surveys")
 HISTORY = 130
+DRAWN = 0.6
 APPLIES = (*[""] * 8, "account.segment = 'large'", "account.created_on < -30", "account.arr > 1000")
 
 
@@ -73,8 +74,8 @@ def _stream(chance: Random, numbers: list[Number], topic: str, as_of: datetime) 
         number.observed_at for number in numbers if number.topic == topic and number.observed_at <= as_of
     ]
     newest_at = max(dated, default=None) if chance.random() < 0.8 else None
-    if newest_at is not None and chance.random() < 0.1:
-        newest_at = end_of(local_day(as_of, ZONE) - chance.choice((2, 3, 4, 5)) * DAY, ZONE)
+    if newest_at is not None and chance.random() < 0.3:
+        newest_at = end_of(local_day(as_of, ZONE) - chance.choice((2, 3, 4, 4, 5)) * DAY, ZONE)
     return Stream(complete_at=complete_at, down=down, newest_at=newest_at)
 
 
@@ -213,8 +214,9 @@ def _survey(chance: Random) -> Mapping[str, Any]:
 
 
 def model(chance: Random) -> ScoringModel:
-    """Draw signals of every kind and metric there is, some series more than once."""
-    members = [*_series(chance), *_of_records(chance), *_of_accounts(chance)]
+    """Draw more than half of the kinds and metrics there are, some series more than once."""
+    every = [*_series(chance), *_of_records(chance), *_of_accounts(chance)]
+    members = [member for member in every if chance.random() < DRAWN]
     signals = tuple(
         replace(
             member,
@@ -228,7 +230,7 @@ def model(chance: Random) -> ScoringModel:
         version="random",
         categories=(Category(id="main", label="", weight=1),),
         signals=signals,
-        points=tuple(_rules(chance)),
+        points=tuple(rule for rule in _rules(chance) if chance.random() < DRAWN),
     )
 
 

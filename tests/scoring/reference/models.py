@@ -43,9 +43,11 @@ WORDS = {"good": 95.0, "fair": 60.0, "bad": 5.0}
 EXCLUDE: tuple[OnNoData, ...] = ("exclude",)
 ON_NO_DATA: tuple[OnNoData, ...] = (*EXCLUDE * 10, "worst", "worst", "required", 40.0, 72.5)
 RATINGS = {"1": 0.0, "2": 25.0, "3": 50.0, "4": 88.0, "5": 100.0}
-CUTS = ((50, 75), (50, 75), (50, 75), (40, 60), (10, 20), (80, 95))
+CUTS = ((50, 75), (50, 75), (40, 60), (45, 50), (60, 65), (10, 20), (80, 95))
 
 
+DELAYS = (timedelta(0), timedelta(0), timedelta(0), timedelta(hours=6), timedelta(hours=24))
+HOLDS = (timedelta(0), timedelta(hours=6), timedelta(hours=24), timedelta(hours=24))
 OWN_FIELDS = ("account.arr", "account.segment", "account.renewal_on", "account.created_on", "account.vip")
 
 
@@ -173,16 +175,16 @@ def _points(chance: Random, place: int) -> PointsRule:
 
 
 def _hysteresis(chance: Random) -> Hysteresis:
-    if chance.random() < 0.3:
+    if chance.random() < 0.2:
         return Hysteresis()
     return Hysteresis(
         up_margin=chance.choice((0.0, 2.0, 4.0)),
-        up_dwell=chance.choice((timedelta(0), timedelta(hours=6), DAY, 2 * DAY)),
-        down_dwell=chance.choice((timedelta(0), timedelta(hours=7), DAY)),
+        up_dwell=chance.choice((timedelta(0), timedelta(hours=6), DAY, DAY)),
+        down_dwell=chance.choice((timedelta(0), timedelta(hours=7), DAY, DAY)),
         jump=chance.choice((3.0, 10.0, 40.0)),
         unknown_after=chance.choice((timedelta(0), timedelta(hours=24), 2 * DAY)),
-        flapping=chance.choice((1, 2, 4)),
-        flapping_within=chance.choice((3, 30)) * DAY,
+        flapping=chance.choice((1, 1, 2, 4)),
+        flapping_within=chance.choice((2, 3, 30)) * DAY,
     )
 
 
@@ -251,8 +253,8 @@ def model(chance: Random) -> ScoringModel:
             Cap(
                 id=f"c{place}",
                 when=condition(chance, names),
-                for_=_duration(chance),
-                hold=_duration(chance),
+                for_=chance.choice(DELAYS),
+                hold=chance.choice(HOLDS),
                 until=_until(chance),
                 at_most=chance.choice(limits),
                 reason="",
@@ -263,8 +265,8 @@ def model(chance: Random) -> ScoringModel:
             Floor(
                 id=f"c{place}",
                 when=condition(chance, names),
-                for_=_duration(chance),
-                hold=_duration(chance),
+                for_=chance.choice(DELAYS),
+                hold=chance.choice(HOLDS),
                 until=_until(chance),
                 at_least=chance.choice(("yellow", "green", 30.0, 65.0)),
                 reason="",
@@ -278,7 +280,7 @@ def model(chance: Random) -> ScoringModel:
             grace=chance.choice((0, 30)) * DAY,
         ),
         pulse=Pulse(
-            weight=chance.choice((0.25, 0.25, 0.1, 0.0)),
+            weight=chance.choice((0.25, 0.25, 0.25, 0.1, 0.0)),
             fresh=chance.choice((30, 5)) * DAY,
             expires=chance.choice((90, 30)) * DAY,
             require_note=chance.random() < 0.8,
@@ -293,13 +295,11 @@ def model(chance: Random) -> ScoringModel:
         profiles=_profiles(chance, signals, categories),
         cross_fade=chance.choice((14, 14, 2, 0)) * DAY,
         hierarchy=Hierarchy(
-            mode=chance.choice(("own", "own", "own", "arr_weighted_mean", "min", "pct_arr_red"))
+            mode=chance.choice(("own", "own", "own", "arr_weighted_mean", "min", "pct_arr_red")),
+            yellow_share=chance.choice((0.1, 0.02)),
+            red_share=chance.choice((0.3, 0.6)),
         ),
     )
-
-
-def _duration(chance: Random) -> timedelta:
-    return chance.choice((timedelta(0), timedelta(0), timedelta(hours=6), timedelta(hours=24), 3 * DAY))
 
 
 def _until(chance: Random) -> date | None:

@@ -1,5 +1,6 @@
 """Daily numbers to one number, kind by kind."""
 
+import math
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import combinations
@@ -51,13 +52,18 @@ def window(days: Days, last: date, count: int) -> list[float]:
     return [days[day] for day in wanted if day in days]
 
 
+def total(numbers: Sequence[float]) -> float:
+    """Add up numbers of whole millionths exactly: weeks that are equal must not differ in a last bit."""
+    return round(math.fsum(numbers), 6)
+
+
 def counted(days: Days, signal: Signal, last: date) -> float | None:
     """Give kinds that know a zero: sum, mean, active days and weeks."""
     count = length(signal)
     inside = window(days, last, count)
     match signal.kind:
         case "sum":
-            return sum(inside) if inside or signal.gaps == "zero" else None
+            return total(inside) if inside or signal.gaps == "zero" else None
         case "mean":
             return mean(inside, signal, count)
         case "active_days":
@@ -73,8 +79,8 @@ def counted(days: Days, signal: Signal, last: date) -> float | None:
 def mean(inside: Sequence[float], signal: Signal, count: int) -> float | None:
     """Give the mean per day, over all days or over those that were measured."""
     if signal.gaps == "skip":
-        return sum(inside) / len(inside) if inside else None
-    return sum(inside) / count
+        return total(inside) / len(inside) if inside else None
+    return total(inside) / count
 
 
 def trend(days: Days, signal: Signal, last: date) -> tuple[float | None, float | None]:
@@ -95,7 +101,7 @@ def in_weeks(days: Days, last: date, weeks: int) -> list[list[float]]:
 def slope(days: Days, signal: Signal, last: date) -> float | None:
     """Give Theil and Sen's slope of eight weekly totals, as a share of their median."""
     weeks = enumerate(in_weeks(days, last, 8))
-    points = [(place, sum(week)) for place, week in weeks if week or signal.gaps == "zero"]
+    points = [(place, total(week)) for place, week in weeks if week or signal.gaps == "zero"]
     if len(points) < 6:
         return None
     pairs = list(combinations(points, 2))
@@ -120,12 +126,12 @@ def baseline(days: Days, signal: Signal, last: date) -> tuple[float | None, floa
         week = window(days, newest, 7)
         begun = first is not None and first <= newest - timedelta(days=6)
         if week or (signal.gaps == "zero" and begun):
-            totals.append(sum(week))
+            totals.append(total(week))
     if len(totals) < 6:
         return None, None
     middle = median(totals)
     spread = median([abs(total - middle) for total in totals])
-    score = (sum(this_week) - middle) / (1.4826 * spread + 1e-9 * max(1.0, abs(middle)))
+    score = (total(this_week) - middle) / (1.4826 * spread + 1e-9 * max(1.0, abs(middle)))
     return min(10.0, max(-10.0, score)), middle / 7
 
 

@@ -122,7 +122,8 @@ def _reading(scene: Scene, signal: Signal) -> Reading:
     value = value / below if value is not None and below else value
     if value is None:
         return replace(plain, state="no_data")
-    state = "source_down" if now.down else "zero" if value == 0 else "value"
+    # a zero that was computed may have the noise of binary fractions
+    state = "source_down" if now.down else "zero" if round(value, 9) == 0 else "value"
     return replace(plain, state=state, value=value, prior=prior, age_days=age)
 
 

@@ -30,6 +30,8 @@ class Life:
     """One account on its way: a level per signal, and what befalls it."""
 
     levels: dict[str, float]
+    swing: float
+    """How far a level moves in one run, as a standard deviation."""
     readings: dict[str, Reading]
     fields: dict[str, FieldValue]
 
@@ -45,10 +47,11 @@ def born(chance: Random, model: ScoringModel, others: Sequence[str], today: date
         "created_on": chance.choice(
             (None, today - chance.choice((-3, 5, 20, 29, 30, 88, 89, 90, 91, 400)) * DAY)
         ),
-        "parent": chance.choice((None, None, "", "nobody", chance.choice(others) if others else None)),
+        "parent": chance.choice((None, None, "", "nobody", chance.choice(others))),
     }
     return Life(
         levels={signal.id: float(middle) for signal in model.signals},
+        swing=chance.choice((3, 6, 25)),
         readings={},
         fields=fields | by_hand(chance, model, today),
     )
@@ -80,7 +83,7 @@ def by_hand(chance: Random, model: ScoringModel, today: date) -> dict[str, Field
 def lived(chance: Random, model: ScoringModel, life: Life, hours: int, today: date) -> Inputs:
     """Move one account on, and give what is known about it now."""
     for signal in model.signals:
-        life.levels[signal.id] = min(110.0, max(-10.0, life.levels[signal.id] + chance.gauss(0, 6)))
+        life.levels[signal.id] = min(110.0, max(-10.0, life.levels[signal.id] + chance.gauss(0, life.swing)))
         former = life.readings.get(signal.id)
         life.readings[signal.id] = _next(chance, signal, life.levels[signal.id], former, hours)
     if chance.random() < 0.2:
@@ -205,13 +208,13 @@ def evaluations(seed: int, *, accounts: int, runs: int) -> Iterator[Evaluation]:
     now, refreshed_at, version = START, START, model(chance)
     names = [f"a{place}" for place in range(accounts)]
     today = now.astimezone(ZONE).date()
-    lives = {name: born(chance, version, names[:place], today) for place, name in enumerate(names)}
+    lives = {name: born(chance, version, names, today) for name in names}
     crowd = cohort(chance, version) if chance.random() < 0.8 else {}
     columns = [name for name in lives[names[0]].fields if chance.random() < 0.95]
     for turn in range(runs):
-        hours = chance.choice((1, 6, 24, 24, 48)) if turn else 0
+        hours = chance.choice((1, 6, 24, 24, 24, 48)) if turn else 0
         now += timedelta(hours=hours)
-        refreshed_at = now if chance.random() < 0.7 else refreshed_at
+        refreshed_at = now if chance.random() < 0.8 else refreshed_at
         version = changed(chance, version) if turn and chance.random() < 0.05 else version
         today = now.astimezone(ZONE).date()
         there = {
