@@ -1,19 +1,42 @@
-"""Direction of the published score over 30 days, with a dead band.
+"""Where the published score is heading: against 7, 30 and 90 days ago, a sudden fall, days until red.
 
-Refuses to call noise a direction, and to compare with a day that was not scored.
+A comparison is with the latest snapshot at or before that day, no more than three days older. Direction has a
+dead band, and a forecast needs eight weeks that agree and a high confidence.
+
+Refuses to call noise a direction, and to compare with a day that was not scored. Scores of another model are
+no snapshots to compare with: whoever calls leaves them out.
 """
 
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 
 import polars as pl
+from polars.lazyframe.group_by import LazyGroupBy
 
-from scoring.definition import units
+from scoring.definition import UNITS_PER_POINT, ScoringModel, units
 from scoring.exact import divided
-from scoring.model import Trend
+from scoring.model import Band, Trend
+from scoring.profiles import resolved
+from scoring.rules import DAY
+from scoring.weeks import AGREEMENT, SMALLEST_SLOPE
 
-_BACK = timedelta(days=30)
 _TOLERANCE = timedelta(days=3)
 _DEAD_BAND = units(3)
+COMPARED = (7, 30, 90)
+"""Days back of each comparison."""
+REACH = timedelta(days=max(COMPARED)) + _TOLERANCE
+"""How far back snapshots are needed."""
+FALL, FALL_WITHIN = units(15), timedelta(days=14)
+"""A fall of so much within this time is an alert, whatever the band."""
+_EARLIER = range(1, 8)
+"""Weeks back from now: together with the score of now, eight."""
+_PAIRS = [(earlier, later) for later, earlier in combinations((0, *_EARLIER), 2)]
+_ALL_SPANS = 420
+"""Divisible by every number of weeks that may lie between two of eight."""
+SURE = 0.8
+"""Confidence from which on a forecast is shown."""
+FURTHEST_DAYS = 90
+"""A line through eight weeks says nothing about what is further away."""
 
 
 def trend(scored: pl.DataFrame, snapshots: pl.DataFrame, *, as_of: datetime) -> pl.DataFrame:
@@ -21,16 +44,88 @@ def trend(scored: pl.DataFrame, snapshots: pl.DataFrame, *, as_of: datetime) -> 
 
     The comparison is the latest snapshot between 33 and 30 days ago.
     """
-    latest = as_of.astimezone(UTC) - _BACK
-    then = (
-        snapshots.lazy()
-        .filter(pl.col("at").is_between(latest - _TOLERANCE, latest))
-        .filter(pl.col("score").is_not_null())
-        .group_by("account_id")
-        .agg(pl.col("score").sort_by("at").last().alias("then"))
+    past = _past(snapshots, as_of).agg(_before(30).alias("then")).collect()
+    known = scored.select("account_id", "score").join(
+        past, on="account_id", how="left", maintain_order="left"
     )
-    change = (pl.col("score") * 10_000).round() - (pl.col("then") * 10_000).round()
-    direction = (
+    change = _units(pl.col("score")) - pl.col("then")
+    return known.select("account_id", _points(change).alias("delta"), _direction(change).alias("trend"))
+
+
+def trends(
+    scored: pl.DataFrame, snapshots: pl.DataFrame, model: ScoringModel, *, as_of: datetime
+) -> pl.DataFrame:
+    """Give every comparison with the past, in the order of `scored`; shapes as in `scoring.frames`.
+
+    account_id, delta_7, delta_30 and delta_90 (points; null without a comparison), trend (up, steady, down or
+    new, over 30 days), fall (points lost since the highest score of the last 14 days, or since the one that
+    held when they began), falling (a fall of 15 or more), and days_to_red: whole days until the line through
+    the last eight weeks is below the yellow cut; null unless confidence is high, the weeks agree, the band is
+    not red already, and it is no further than 90 days away.
+    """
+    past = (
+        _past(snapshots, as_of)
+        .agg(
+            *(_before(days).alias(f"before {days}") for days in COMPARED),
+            pl.max_horizontal(
+                pl.col("units").filter(pl.col("age") <= FALL_WITHIN).max(), _before(FALL_WITHIN // DAY)
+            ).alias("highest"),
+            *(pl.col("units").filter(_weeks_ago() == week).last().alias(f"week {week}") for week in _EARLIER),
+        )
+        .collect()
+    )
+    now = _units(pl.col("score"))
+    known = (
+        scored.select("account_id", "score", "band", "confidence", "profile")
+        .join(past, on="account_id", how="left", maintain_order="left")
+        .with_columns(now.alias("week 0"), _yellow_cut(model).alias("cut"))
+        .with_columns(_rise(earlier, later).alias(f"rise {earlier} {later}") for earlier, later in _PAIRS)
+    )
+    change = {days: now - pl.col(f"before {days}") for days in COMPARED}
+    fall = (pl.col("highest") - now).clip(0, None)
+    return known.select(
+        "account_id",
+        *(_points(change[days]).alias(f"delta_{days}") for days in COMPARED),
+        _direction(change[30]).alias("trend"),
+        _points(fall).alias("fall"),
+        (fall >= FALL).fill_null(False).alias("falling"),
+        _days_to_red(now).alias("days_to_red"),
+    )
+
+
+def _past(snapshots: pl.DataFrame, as_of: datetime) -> LazyGroupBy:
+    """Group what is known of the past by account, oldest first: age, and score in units."""
+    age = pl.lit(as_of.astimezone(UTC)) - pl.col("at")
+    return (
+        snapshots.lazy()
+        .filter(pl.col("score").is_not_null())
+        .select("account_id", age.alias("age"), _units(pl.col("score")).alias("units"))
+        .filter(pl.col("age").is_between(timedelta(0), REACH))
+        .sort("age", "units", descending=[True, False])
+        .group_by("account_id")
+    )
+
+
+def _before(days: int) -> pl.Expr:
+    """Give the latest score at or before so many days ago."""
+    latest = timedelta(days=days)
+    return pl.col("units").filter(pl.col("age").is_between(latest, latest + _TOLERANCE)).last()
+
+
+def _weeks_ago() -> pl.Expr:
+    return pl.col("age").dt.total_days() // 7
+
+
+def _units(score: pl.Expr) -> pl.Expr:
+    return (score * UNITS_PER_POINT).round().cast(pl.Int64)
+
+
+def _points(change: pl.Expr) -> pl.Expr:
+    return divided(change.cast(pl.Float64), UNITS_PER_POINT).round(4)
+
+
+def _direction(change: pl.Expr) -> pl.Expr:
+    return (
         pl.when(change.is_null())
         .then(pl.lit(Trend.NEW.value))
         .when(change >= _DEAD_BAND)
@@ -39,10 +134,44 @@ def trend(scored: pl.DataFrame, snapshots: pl.DataFrame, *, as_of: datetime) -> 
         .then(pl.lit(Trend.DOWN.value))
         .otherwise(pl.lit(Trend.STEADY.value))
     )
-    return (
-        scored.lazy()
-        .select("account_id", "score")
-        .join(then, on="account_id", how="left", maintain_order="left")
-        .select("account_id", divided(change, 10_000).round(4).alias("delta"), direction.alias("trend"))
-        .collect()
+
+
+def _yellow_cut(model: ScoringModel) -> pl.Expr:
+    """Give where yellow begins under the profile that counts for an account."""
+    result: pl.Expr = pl.lit(model.cut("yellow"))
+    for profile in model.profiles:
+        cut = resolved(model, profile.id).cut("yellow")
+        result = pl.when(pl.col("profile") == profile.id).then(cut).otherwise(result)
+    return result
+
+
+def _rise(earlier: int, later: int) -> pl.Expr:
+    """Give the rise a week between two weeks (counted back from now), in 420ths of a unit."""
+    return (pl.col(f"week {later}") - pl.col(f"week {earlier}")) * (_ALL_SPANS // (earlier - later))
+
+
+def _days_to_red(now: pl.Expr) -> pl.Expr:
+    """Follow the median of the rises between all pairs of weeks (Theil and Sen) down to the yellow cut."""
+    rises = [pl.col(f"rise {earlier} {later}") for earlier, later in _PAIRS]
+    weeks = pl.sum_horizontal(pl.col(f"week {week}").is_not_null().cast(pl.Int32) for week in (0, *_EARLIER))
+    direction, pairs = _count([rise < 0 for rise in rises]), _count([rise.is_not_null() for rise in rises])
+    direction = direction - _count([rise > 0 for rise in rises])
+    agreed = direction * AGREEMENT[1] >= pairs * AGREEMENT[0]
+    # twice a median of whole numbers is a whole number
+    twice = -2 * pl.concat_arr(rise.cast(pl.Float64) for rise in rises).arr.median()
+    steep = twice.round().cast(pl.Int64)
+    above = now - pl.col("cut")
+    days = above * (2 * 7 * _ALL_SPANS) // pl.when(steep > 0).then(steep) + 1
+    shown = (
+        (weeks >= SMALLEST_SLOPE)
+        & agreed
+        & (above >= 0)
+        & (pl.col("confidence") >= SURE)
+        & (pl.col("band").cast(pl.String) != Band.RED.value)
+        & (days <= FURTHEST_DAYS)
     )
+    return pl.when(shown).then(days).cast(pl.Int32)
+
+
+def _count(flags: list[pl.Expr]) -> pl.Expr:
+    return pl.sum_horizontal(flag.fill_null(False).cast(pl.Int32) for flag in flags)

@@ -1,13 +1,16 @@
-"""The 30-day direction of the published score."""
+"""Where the published score is heading."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 
+from scoring.definition import BandCut, Profile
 from scoring.frames import SNAPSHOTS_SCHEMA
-from scoring.trend import trend
-from tests.scoring.builders import NOW, a_model, a_signal, scored
+from scoring.trend import trend, trends
+from tests.scoring.builders import NOW, a_model, a_signal, accounts, scored
 
 MODEL = a_model(a_signal("s"), quantum=0.1)
 
@@ -52,3 +55,147 @@ def test_without_a_score_to_compare_with_the_trend_is_new(past: pl.DataFrame) ->
 
 def test_an_unknown_score_has_no_direction() -> None:
     assert trend(scored(MODEL, {"s": None}), snapshots((30, 50)), as_of=NOW).rows() == [("A", None, "new")]
+
+
+# --- every comparison ------------------------------------------------------------------------------------
+
+
+def heading(past: pl.DataFrame, now: float | None = 70, **changes: Any) -> dict[str, Any]:
+    frame = scored(MODEL, {"s": now, **changes})
+    return trends(frame, past, MODEL, as_of=NOW).row(0, named=True)
+
+
+def weekly(*scores: float | None) -> pl.DataFrame:
+    """Scores of 7, 14, 21, … days ago."""
+    return snapshots(*((7 * week, score) for week, score in enumerate(scores, start=1)))
+
+
+def test_each_comparison_is_with_the_latest_score_of_its_own_day() -> None:
+    past = snapshots((6, 1), (7, 69), (9, 2), (30, 60), (31, 3), (92, 75), (93.5, 4))
+
+    found = heading(past)
+
+    assert (found["delta_7"], found["delta_30"], found["delta_90"], found["trend"]) == (1.0, 10.0, -5.0, "up")
+
+
+def test_without_a_past_there_is_nothing_to_compare_with() -> None:
+    assert heading(snapshots()) == {
+        "account_id": "A",
+        "delta_7": None,
+        "delta_30": None,
+        "delta_90": None,
+        "trend": "new",
+        "fall": None,
+        "falling": False,
+        "days_to_red": None,
+    }
+
+
+def test_an_unknown_score_is_compared_with_nothing() -> None:
+    found = heading(snapshots((1, 90), (7, 90), (30, 90)), now=None)
+
+    assert (found["delta_7"], found["fall"], found["falling"], found["days_to_red"]) == (
+        None,
+        None,
+        False,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "past, fall",
+    [
+        (snapshots((3, 84.9)), 14.9),
+        (snapshots((3, 85)), 15.0),
+        (snapshots((14, 85)), 15.0),
+        (snapshots((16, 85), (12, 71)), 15.0),  # 85 still held when the two weeks began
+        (snapshots((16, 85), (14, 71)), 1.0),
+        (snapshots((18, 85)), None),
+        (snapshots((3, 60), (5, 90), (8, 72)), 20.0),
+        (snapshots((3, 60)), 0.0),
+    ],
+)
+def test_a_fall_counts_from_the_highest_score_of_two_weeks(past: pl.DataFrame, fall: float | None) -> None:
+    found = heading(past)
+
+    assert found["fall"] == fall
+    assert found["falling"] == (fall is not None and fall >= 15)
+
+
+def test_a_sudden_fall_is_told_even_of_a_green_account() -> None:
+    frame = scored(MODEL, {"s": 80})
+
+    found = trends(frame, snapshots((5, 98)), MODEL, as_of=NOW).row(0, named=True)
+
+    assert (frame["band"][0], found["falling"], found["trend"]) == ("green", True, "new")
+
+
+def test_a_steady_decline_says_when_the_line_crosses_into_red() -> None:
+    # 2 points a week, 20 above the cut: exactly 50 in ten weeks, below it a day later
+    assert heading(weekly(72, 74, 76, 78, 80, 82, 84))["days_to_red"] == 71
+
+
+def test_one_odd_week_moves_the_line_but_little() -> None:
+    steady = heading(weekly(72, 74, 76, 78, 80, 82, 84))["days_to_red"]
+
+    assert heading(weekly(72, 74, 40, 78, 80, 82, 84))["days_to_red"] == steady
+
+
+@pytest.mark.parametrize(
+    "why, past, changes",
+    [
+        ("five weeks are too few", weekly(72, 74, 76, 78), {}),
+        ("the weeks do not agree", weekly(60, 80, 62, 82, 64, 84, 66), {}),
+        ("it rises", weekly(69, 68, 67, 66, 65, 64, 63), {}),
+        ("it stands still", weekly(70, 70, 70, 70, 70, 70, 70), {}),
+        ("it is more than 90 days away", weekly(71, 72, 73, 74, 75, 76, 77), {}),
+        ("it is red already", weekly(42, 44, 46, 48, 50, 52, 54), {"now": 40}),
+        (
+            "confidence is not high",
+            weekly(72, 74, 76, 78, 80, 82, 84),
+            {"s.state": "source_down", "s.down_days": 2.0, "s.age_days": 2.0},
+        ),
+    ],
+)
+def test_there_is_no_forecast_where_it_would_be_a_guess(why: str, past: pl.DataFrame, changes: Any) -> None:
+    assert heading(past, **changes)["days_to_red"] is None, why
+
+
+def test_six_weeks_are_enough_and_days_do_not_matter() -> None:
+    weekly_only = weekly(72, 74, None, 78, 80, None, 84)
+    daily = snapshots(*((ago, 70 + 2 * (ago // 7)) for ago in range(1, 56)))
+
+    assert heading(weekly_only)["days_to_red"] == heading(daily)["days_to_red"] == 71
+
+
+def test_the_line_ends_at_the_cut_of_the_profile_that_counts() -> None:
+    cuts = (BandCut(name="red", min=0), BandCut(name="yellow", min=60), BandCut(name="green", min=80))
+    model = replace(MODEL, profiles=(Profile(id="key", when="account.segment = 'Key'", bands=cuts),))
+    book = accounts("A", segment=["Key"])
+
+    frame = trends(scored(model, {"s": 70}, book=book), weekly(72, 74, 76, 78, 80, 82, 84), model, as_of=NOW)
+
+    assert frame["days_to_red"].to_list() == [36]
+
+
+def test_trend_and_trends_say_the_same_and_neither_looks_at_other_accounts_or_order() -> None:
+    names = [f"{place:02}" for place in range(30)]
+    past = pl.DataFrame(
+        [
+            (name, NOW - timedelta(days=ago), (place * 37 + ago * 11) % 1000 / 10)
+            for place, name in enumerate(names)
+            for ago in range(0, 95, 1 + place % 4)
+        ],
+        schema=dict(SNAPSHOTS_SCHEMA),
+        orient="row",
+    )
+    frame = scored(MODEL, *({"account_id": name, "s": 3.1 * place} for place, name in enumerate(names)))
+
+    crowd = trends(frame, past, MODEL, as_of=NOW)
+    alone = pl.concat(
+        trends(row, past.sample(fraction=1, shuffle=True, seed=2), MODEL, as_of=NOW)
+        for row in frame.iter_slices(1)
+    )
+
+    assert alone.equals(crowd)
+    assert trend(frame, past, as_of=NOW).rows() == crowd.select("account_id", "delta_30", "trend").rows()
