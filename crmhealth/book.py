@@ -11,7 +11,7 @@ from crmhealth.settings import ACCOUNT_FIELDS, CrmSettings
 from scoring.model import Account, Fact, JsonValue, SourceAccount
 from state import accounts as stored_accounts
 from state import recall
-from sync.fields import OUTPUTS, canonical
+from sync.fields import canonical, type_of
 from sync.values import Value
 
 STREAM = "accounts"
@@ -48,8 +48,7 @@ def source_accounts(records: Sequence[BookRecord], external_id: str) -> list[Sou
 def shown(crm: CrmSettings, record: BookRecord) -> dict[str, Value]:
     """Give what the fields we write hold, in canonical form."""
     return {
-        name: canonical(OUTPUTS[mapping.output].type, record.shown.get(name))
-        for name, mapping in crm.table.write.items()
+        name: canonical(type_of(mapping), record.shown.get(name)) for name, mapping in crm.table.write.items()
     }
 
 

@@ -81,9 +81,11 @@ def score(settings: Settings, *, json: bool, as_of: datetime | None) -> int:
             as_of=as_of or _last_pull(connection) or system_clock(),
             streams=world.streams,
         )
+    trends = dict(judgement.trends.select("account_id", "trend").iter_rows())
     rows = sorted(
         judgement.rows.values(), key=lambda row: (row["score"] is None, row["score"], row["account_id"])
     )
+    told = judgement.explained([str(row["account_id"]) for row in (rows if json else rows[:SHOWN_ACCOUNTS])])
     if json:
         output.document(
             {
@@ -96,8 +98,8 @@ def score(settings: Settings, *, json: bool, as_of: datetime | None) -> int:
                         "score": row["score"],
                         "band": row["band"],
                         "confidence": row["confidence"],
-                        "trend": judgement.trends.get(str(row["account_id"])),
-                        "reasons": judgement.explanations[str(row["account_id"])].short,
+                        "trend": trends[row["account_id"]],
+                        "reasons": told[str(row["account_id"])].short,
                     }
                     for row in rows
                 ],
@@ -114,7 +116,7 @@ def score(settings: Settings, *, json: bool, as_of: datetime | None) -> int:
                 row["score"],
                 row["band"],
                 percent(row["confidence"]),
-                judgement.explanations[str(row["account_id"])].short,
+                told[str(row["account_id"])].short,
             )
             for row in rows[:SHOWN_ACCOUNTS]
         ],

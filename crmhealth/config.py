@@ -6,9 +6,10 @@ whether a CRM has the fields is `check`'s business (`crmhealth.doctor`).
 """
 
 import importlib
+import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import UnionType
@@ -40,7 +41,7 @@ from crmhealth.settings import (
 from scoring.definition import ScoringModel, toml_name
 from scoring.errors import ConfigError, Problem
 from scoring.problems import problems as model_problems
-from sync.fields import OUTPUTS
+from sync.fields import OF_SIDE_SCORES, OUTPUTS, of_side, output
 from sync.guard import Limits
 from sync.guard import problems as limit_problems
 
@@ -95,16 +96,19 @@ def load(path: Path, *, resolve: Resolve | None) -> Settings:
 def parse(raw: Mapping[str, Any], *, folder: Path, resolve: Resolve | None) -> Settings:
     """Check a configuration that was read already. Raises ConfigError with every problem there is."""
     found = _Collector(resolve=resolve)
-    known = {"daemon", "crm", "sources", "model", "playbook", "guard"}
+    known = {"daemon", "crm", "sources", "model", "scores", "playbook", "guard"}
     for key in sorted(set(raw) - known):
         found.add(key, "unknown table", f"the tables are: {', '.join(sorted(known))}")
 
     daemon = found.parse("daemon", TypeAdapter(Daemon), raw.get("daemon", {}))
     if daemon is not None:
         daemon = _with_state(daemon, found, resolve)
-    crms = list(_crms(_table(raw, "crm", found), found))
+    crms = list(_crms(_table(raw, "crm", found), _table(raw, "scores", found), found))
     sources = list(_sources(_table(raw, "sources", found), found))
-    model = _model(raw.get("model"), found, folder)
+    model = _model("model", raw.get("model"), found)
+    sides = {
+        name: _model(f"scores.{name}", table, found) for name, table in _table(raw, "scores", found).items()
+    }
     playbooks = found.parse("playbook", TypeAdapter(tuple[Playbook, ...]), _listed(raw.get("playbook", ())))
     guard = found.parse("guard", TypeAdapter(Limits), raw.get("guard", {}))
 
@@ -112,9 +116,16 @@ def parse(raw: Mapping[str, Any], *, folder: Path, resolve: Resolve | None) -> S
     _check_matching(crms, sources, found)
     if not raw.get("sources"):
         found.add("sources", "no source is configured", "add a table such as [sources.usage]")
-    if model is not None:
-        fields = _account_fields(crms)
-        found.problems += model_problems(model, fields)
+    fields = _account_fields(crms)
+    for key, judged_by in (("model", model), *((f"scores.{name}", side) for name, side in sides.items())):
+        if judged_by is not None:
+            found.problems += [
+                replace(problem, key=key + problem.key.removeprefix("model"))
+                for problem in model_problems(judged_by, fields)
+            ]
+    for name in sides:
+        if not _SIDE_NAME.match(name):
+            found.add(f"scores.{name}", "cannot be used as a name", "use small letters, digits and _")
     for index, playbook in enumerate(playbooks or ()):
         found.problems += template_problems(f"playbook[{index}]", playbook)
     ids = [playbook.id for playbook in playbooks or ()]
@@ -136,6 +147,7 @@ def parse(raw: Mapping[str, Any], *, folder: Path, resolve: Resolve | None) -> S
         crms=tuple(crms),
         sources=tuple(sources),
         model=model,
+        side_scores={name: side for name, side in sides.items() if side is not None},
         playbooks=playbooks,
         guard=guard,
     )
@@ -195,7 +207,9 @@ def session_settings(type_name: str) -> type[BaseModel]:
     return settings
 
 
-def _crms(tables: Mapping[str, Mapping[str, Any]], found: _Collector) -> Iterator[CrmSettings]:
+def _crms(
+    tables: Mapping[str, Mapping[str, Any]], sides: Collection[str], found: _Collector
+) -> Iterator[CrmSettings]:
     common = set(CrmTable.model_fields)
     for name, raw in tables.items():
         key = f"crm.{name}"
@@ -207,19 +221,21 @@ def _crms(tables: Mapping[str, Mapping[str, Any]], found: _Collector) -> Iterato
             rest = {k: v for k, v in raw.items() if k not in common}
             session = found.parse(key, TypeAdapter(session_settings(type_name)), rest)
         if table is not None:
-            _check_mapping(key, table, found)
+            _check_mapping(key, table, sides, found)
         if table is None or session is None:
             continue
         yield CrmSettings(name=name, table=table, session=session)
 
 
-def _check_mapping(key: str, table: CrmTable, found: _Collector) -> None:
+def _check_mapping(key: str, table: CrmTable, sides: Collection[str], found: _Collector) -> None:
+    beside = [f"{side}.{name}" for side in sides for name in OF_SIDE_SCORES]
     for crm_field, mapping in table.write.items():
-        if mapping.output not in OUTPUTS:
+        side = of_side(mapping.output)
+        if output(mapping.output) is None or (side and side not in sides):
             found.add(
                 f"{key}.write.{crm_field}",
                 f"there is no output {mapping.output!r}",
-                f"the outputs are: {', '.join(OUTPUTS)}",
+                f"the outputs are: {', '.join((*OUTPUTS, *beside))}",
             )
     if not table.write:
         found.add(f"{key}.write", "no field is mapped", "map at least one field, such as score")
@@ -301,20 +317,23 @@ def _check_matching(
             )
 
 
-def _model(raw: object, found: _Collector, folder: Path) -> ScoringModel | None:
+_SIDE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
+def _model(key: str, raw: object, found: _Collector) -> ScoringModel | None:
     if not isinstance(raw, Mapping):
-        found.add("model", "is missing", 'write [model] with use = "starter", or a model of your own')
+        found.add(key, "is missing", f'write [{key}] with use = "starter", or a model of your own')
         return None
     if "use" in raw:
         if set(raw) != {"use"}:
-            found.add("model", "`use` stands beside other keys", "either use a ready-made model or write one")
+            found.add(key, "`use` stands beside other keys", "either use a ready-made model or write one")
             return None
         ready = ready_made()
         if raw["use"] not in ready:
-            found.add("model.use", f"there is no model {raw['use']!r}", f"ready-made: {', '.join(ready)}")
+            found.add(f"{key}.use", f"there is no model {raw['use']!r}", f"ready-made: {', '.join(ready)}")
             return None
         raw = tomllib.loads(ready[str(raw["use"])].read_text(encoding="utf-8"))["model"]
-    return found.parse("model", TypeAdapter(ScoringModel), durations(raw))
+    return found.parse(key, TypeAdapter(ScoringModel), durations(raw))
 
 
 def ready_made() -> dict[str, Path]:

@@ -185,7 +185,7 @@ def _plan_of(connection: Connection, world: World, judgement: Judgement) -> Plan
     bands = ((row.account_id, row.memory.get("known_band")) for row in scores)
     known_bands = {account_id: str(band) for account_id, band in bands if band is not None}
     names = {account_id: account.name for account_id, account in judgement.accounts.items()}
-    wanted = list(showing.wanted(judgement, settings.crms, links))
+    wanted = list(showing.wanted(judgement, settings.crms, links, remembered))
     if settings.daemon.on_leave == "clear":
         wanted += showing.leavers(judgement, settings.crms, links, remembered)
     master_ids = {account_id: crm_id for crm_id, account_id in links[settings.master.name].items()}

@@ -11,7 +11,7 @@ from connectors.crm._base import CrmField, CrmSession
 from crmhealth.cycle import World
 from crmhealth.settings import CrmSettings
 from scoring.errors import CredentialsError, PayloadError, RejectedError, TransientError
-from sync.fields import OUTPUTS, FieldMapping
+from sync.fields import FieldMapping, output, type_of
 
 TOP_LEVEL = ("connectors", "scoring", "state", "sync", "crmhealth", "sandbox")
 _WORDS: Mapping[str, tuple[str, ...]] = {
@@ -134,7 +134,7 @@ def _write_problems(crm: CrmSettings, fields: Mapping[str, CrmField]) -> Iterato
 
 
 def _type_problems(key: str, mapping: FieldMapping, field: CrmField) -> Iterator[Result]:
-    wanted = OUTPUTS[mapping.output].type
+    wanted = type_of(mapping)
     fits = {"number": ("number",), "text": ("text", "choice"), "instant": ("instant",)}[wanted]
     if field.kind not in fits:
         yield Result(
@@ -163,7 +163,8 @@ def _type_problems(key: str, mapping: FieldMapping, field: CrmField) -> Iterator
 
 
 def _longest(mapping: FieldMapping) -> int:
-    return mapping.length or OUTPUTS[mapping.output].length
+    described = output(mapping.output)
+    return mapping.length or (0 if described is None else described.length)
 
 
 def _task_problems(crm: CrmSettings, fields: Mapping[str, CrmField]) -> Iterator[Result]:

@@ -45,7 +45,7 @@ def explain(settings: Settings, account: str, *, json: bool) -> int:
         judgement = judge(connection, settings, as_of=as_of, streams=world.streams, only=account_id)
         history = stored_scores.history_of(connection, account_id, 5)
         opened = stored_tasks.of_account(connection, account_id)
-    explanation = judgement.explanations[account_id]
+    explanation = judgement.explained([account_id])[account_id]
     described = judgement.accounts[account_id]
     if json:
         output.document(

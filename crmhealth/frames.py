@@ -1,7 +1,7 @@
 """Rows of state as the frames that scoring wants; their shapes are described in `scoring.frames`."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
@@ -14,6 +14,7 @@ from scoring.frames import INSTANT, NUMBERS_SCHEMA, SNAPSHOTS_SCHEMA, STREAMS_SC
 from scoring.memory import previous_schema
 from scoring.metrics import Facts, lookback, newest
 from scoring.model import TOPICS, Account, FieldType
+from scoring.trend import REACH
 from state import recall
 from state import scores as stored_scores
 from state.recall import StreamName, TopicReading
@@ -114,9 +115,9 @@ def cohort_of(body: bytes) -> pl.DataFrame:
     return pl.read_ipc(BytesIO(body))
 
 
-def snapshots(connection: Connection, *, at: datetime, tolerance: timedelta) -> pl.DataFrame:
-    """Load the published scores that a trend compares with."""
-    rows = stored_scores.snapshot_at(connection, at, at - tolerance)
+def snapshots(connection: Connection, *, as_of: datetime, version: str) -> pl.DataFrame:
+    """Load the published scores that a trend compares with: those of this model."""
+    rows = stored_scores.history_since(connection, as_of - REACH, as_of, version)
     return pl.DataFrame(
         rows, schema={"account_id": pl.String, "at": pl.Int64, "score": pl.Float64}, orient="row"
     ).cast(pl.Schema(SNAPSHOTS_SCHEMA))

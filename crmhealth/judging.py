@@ -2,22 +2,25 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 import polars as pl
 from sqlalchemy import Connection
 
 from crmhealth import book, frames, models
 from crmhealth.settings import Settings
+from scoring.basis import basis
 from scoring.cohort import FROZEN_FOR, freeze
 from scoring.definition import ScoringModel, model_hash
 from scoring.explain import Explanation, explain
 from scoring.frames import COHORT_SCHEMA
 from scoring.health import score
-from scoring.metrics import signals
+from scoring.metrics import Facts, signals
 from scoring.model import Account, Band
-from scoring.trend import trend
+from scoring.side import Side
+from scoring.trend import trends
 from state import accounts as stored_accounts
 from state import models as stored_models
 from state import recall, runs
@@ -25,9 +28,6 @@ from state import scores as stored_scores
 from state.recall import StreamName, TopicReading
 from state.scores import Judged
 from sync import stored
-
-TREND_BACK = timedelta(days=30)
-TREND_TOLERANCE = timedelta(days=3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,14 @@ class Judgement:
     cohort: pl.DataFrame
     frozen: bool
     """The cohort was made in this scoring."""
-    trends: Mapping[str, str]
-    explanations: Mapping[str, Explanation]
+    trends: pl.DataFrame
+    sides: Mapping[str, "SideJudgement"]
+    """Scores beside health, by name."""
+    timezone: ZoneInfo
+    memory: pl.DataFrame | None
+    """What the scoring before had left."""
+    topics: frozenset[str]
+    refreshed_at: datetime | None
 
     @cached_property
     def rows(self) -> Mapping[str, Mapping[str, object]]:
@@ -62,6 +68,41 @@ class Judgement:
         )
         return {row["account_id"]: row for row in self.scored.select(columns).iter_rows(named=True)}
 
+    @cached_property
+    def basis(self) -> Mapping[str, str]:
+        """Give, by account_id, what the reasons would name: the same basis means the same reasons."""
+        texts = basis(self.scored, self.signals, self.model, accounts=self.book, cohort=self.cohort)
+        return dict(zip(self.scored["account_id"], texts, strict=True))
+
+    def explained(self, account_ids: Collection[str]) -> Mapping[str, Explanation]:
+        """Explain these accounts; sentences are made for nobody else."""
+        wanted = self.scored.filter(pl.col("account_id").is_in(list(account_ids)))
+        told = explain(
+            wanted,
+            self.signals,
+            self.model,
+            accounts=self.book,
+            cohort=self.cohort,
+            as_of=self.as_of,
+            timezone=self.timezone,
+        )
+        return {item.account_id: item for item in told}
+
+    def side(self, account_id: str) -> Side:
+        """Give everything the score of one account was made of."""
+        return Side(
+            account_id=account_id,
+            signals=self.signals,
+            accounts=self.book,
+            model=self.model,
+            as_of=self.as_of,
+            timezone=self.timezone,
+            refreshed_at=self.refreshed_at,
+            previous=self.memory,
+            topics=self.topics,
+            cohort=self.cohort,
+        ).alone()
+
     def band(self, account_id: str) -> Band:
         return Band(str(self.rows[account_id]["band"]))
 
@@ -71,7 +112,20 @@ class Judgement:
             scores=frames.stored_rows(self.scored, self.model, self.as_of),
             model=models.stored(self.model),
             cohort=frames.cohort_bytes(self.cohort) if self.frozen else None,
+            side_scores={
+                name: frames.stored_rows(side.scored, side.model, self.as_of)
+                for name, side in self.sides.items()
+            },
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideJudgement:
+    """A score beside health, made by the same machinery from a model of its own."""
+
+    model: ScoringModel
+    scored: pl.DataFrame
+    signals: pl.DataFrame
 
 
 def judge(
@@ -107,35 +161,45 @@ def judge(
         for source in settings.sources
     }
     frame = frames.accounts(accounts.values())
-    facts = frames.facts(connection, model, readings, matched, master=settings.master.name, as_of=as_of)
-    memory = _memory(connection, model, as_of, replay=replay)
+    topics = frozenset(reading.topic for reading in readings if reading.topic)
 
-    def scored_with(cohort: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-        signalled = signals(facts, frame, model, as_of=as_of, timezone=settings.timezone, cohort=cohort)
+    def facts_for(wanted: ScoringModel) -> Facts:
+        return frames.facts(connection, wanted, readings, matched, master=settings.master.name, as_of=as_of)
+
+    def scored_with(
+        facts: Facts, by: ScoringModel, memory: pl.DataFrame | None, cohort: pl.DataFrame | None
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        signalled = signals(facts, frame, by, as_of=as_of, timezone=settings.timezone, cohort=cohort)
         scored = score(
             signalled,
             frame,
-            model,
+            by,
             as_of=as_of,
             refreshed_at=_refreshed_at(readings),
             timezone=settings.timezone,
             previous=memory,
-            topics={reading.topic for reading in readings if reading.topic},
+            topics=topics,
             cohort=cohort,
             detail=True,
         )
         return signalled, scored
 
+    facts = facts_for(model)
+    memory = _memory(connection, model, as_of, replay=replay)
     cohort, is_old = _cohort(connection, model, as_of)
-    signalled, scored = scored_with(cohort)
+    signalled, scored = scored_with(facts, model, memory, cohort)
     frozen = is_old and alone is None and not replay
     if frozen:
         cohort = freeze(scored, signalled, frame)
-        signalled, scored = scored_with(cohort)
+        signalled, scored = scored_with(facts, model, memory, cohort)
+    sides = {}
+    for name, side in settings.side_scores.items() if not replay else ():
+        remembered = frames.previous(stored_scores.current_side(connection, name), side)
+        side_signals, side_scored = scored_with(facts_for(side), side, remembered, None)
+        sides[name] = SideJudgement(model=side, scored=side_scored, signals=side_signals)
     if only is not None:
-        scored, signalled = (part.filter(pl.col("account_id") == only) for part in (scored, signalled))
-    snapshots = frames.snapshots(connection, at=as_of - TREND_BACK, tolerance=TREND_TOLERANCE)
-    trends = trend(scored, snapshots, as_of=as_of)
+        scored = scored.filter(pl.col("account_id") == only)
+    past = frames.snapshots(connection, as_of=as_of, version=model.version)
     return Judgement(
         as_of=as_of,
         model=model,
@@ -146,8 +210,12 @@ def judge(
         signals=signalled,
         cohort=NO_COHORT if cohort is None else cohort,
         frozen=frozen,
-        trends=dict(trends.select("account_id", pl.col("trend").cast(pl.String)).iter_rows()),
-        explanations={item.account_id: item for item in explain(scored, signalled, model)},
+        trends=trends(scored, past, model, as_of=as_of),
+        sides=sides,
+        timezone=settings.timezone,
+        memory=memory,
+        topics=topics,
+        refreshed_at=_refreshed_at(readings),
     )
 
 

@@ -40,6 +40,10 @@ def json_schema() -> dict[str, Any]:
         "crm": {"type": "object", "additionalProperties": {"anyOf": crm_variants}},
         "sources": {"type": "object", "additionalProperties": {"anyOf": source_variants}},
         "model": {"anyOf": [schema_of(ScoringModel), {"required": ["use"]}]},
+        "scores": {
+            "type": "object",
+            "additionalProperties": {"anyOf": [schema_of(ScoringModel), {"required": ["use"]}]},
+        },
         "playbook": {"type": "array", "items": schema_of(Playbook)},
         "guard": schema_of(Limits),
     }

@@ -168,6 +168,8 @@ class Settings:
     crms: tuple[CrmSettings, ...]
     sources: tuple[SourceSettings, ...]
     model: ScoringModel
+    side_scores: Mapping[str, ScoringModel]
+    """Scores beside health, by name."""
     playbooks: tuple[Playbook, ...]
     guard: Limits
 

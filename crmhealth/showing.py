@@ -8,49 +8,57 @@ import orjson
 
 from crmhealth import playbooks
 from crmhealth.judging import Judgement
+from crmhealth.outputs import Outputs, level
 from crmhealth.playbooks import Playbook
 from crmhealth.settings import CrmSettings, Settings
 from scoring.definition import model_hash
 from scoring.model import Band
-from sync.fields import RIDING, FieldMapping, canonical, instant_text, show
-from sync.values import LEFT, NewTask, Remembered, TaskChange, Transition, Value, Wanted
+from sync.fields import RIDING, FieldMapping, show
+from sync.values import LEFT, NewTask, Remembered, TaskChange, Transition, Wanted
 
-# Which level of confidence a record shows decides about writing; every decimal would be a write a day.
-CONFIDENCE_LEVELS = ((0.8, "high"), (0.5, "medium"), (0.0, "low"))
 SUBJECT_LENGTH = 200
 
 
 def wanted(
-    judgement: Judgement, crms: Sequence[CrmSettings], links: Mapping[str, Mapping[str, str]]
+    judgement: Judgement,
+    crms: Sequence[CrmSettings],
+    links: Mapping[str, Mapping[str, str]],
+    remembered: Mapping[tuple[str, str], Remembered],
 ) -> Iterator[Wanted]:
-    """Say what every linked record should show. `links` gives, per CRM, crm_id -> account_id."""
+    """Say what every linked record should show that may not show it yet. `links`: per CRM, crm_id -> account_id.
+
+    Records that were acknowledged with the same fingerprint in every mapped field are left out: nothing is made
+    for them, no value and no sentence.
+    """
+    outputs = Outputs(judgement)
+    due: list[tuple[CrmSettings, str, str, str]] = []
     for crm in crms:
-        mapping_digest = _digest(crm.table.write)
+        digest = _digest(crm.table.write)
+        also = sorted({mapping.output for mapping in crm.table.write.values()})
         for crm_id, account_id in sorted(links[crm.name].items()):
             if account_id not in judgement.rows:
                 continue
-            outputs = outputs_of(judgement, account_id)
-            explanation = judgement.explanations[account_id]
-            yield Wanted(
-                account_id=account_id,
-                account_name=judgement.accounts[account_id].name,
-                crm=crm.name,
-                crm_id=crm_id,
-                values={
-                    name: show(mapping, outputs[mapping.output]) for name, mapping in crm.table.write.items()
-                },
-                fingerprint="|".join(
-                    (
-                        mapping_digest,
-                        str(outputs["score"]),
-                        str(outputs["band"]),
-                        str(outputs["trend"]),
-                        _level(judgement.rows[account_id]["confidence"]),
-                        ",".join(explanation.basis),
-                    )
-                ),
-                reason=explanation.short,
-            )
+            fingerprint = "|".join((digest, *outputs.material(account_id, also)))
+            known = remembered.get((crm.name, crm_id))
+            same = known is not None and known.fingerprint == fingerprint
+            if known is None or not same or not set(crm.table.write) <= set(known.acknowledged):
+                due.append((crm, crm_id, account_id, fingerprint))
+    explanations = judgement.explained({account_id for _, _, account_id, _ in due})
+    for crm, crm_id, account_id, fingerprint in due:
+        shown = outputs.of(account_id, explanations[account_id], _names(crm))
+        yield Wanted(
+            account_id=account_id,
+            account_name=judgement.accounts[account_id].name,
+            crm=crm.name,
+            crm_id=crm_id,
+            values={name: show(mapping, shown[mapping.output]) for name, mapping in crm.table.write.items()},
+            fingerprint=fingerprint,
+            reason=explanations[account_id].short,
+        )
+
+
+def _names(crm: CrmSettings) -> frozenset[str]:
+    return frozenset(mapping.output for mapping in crm.table.write.values())
 
 
 def leavers(
@@ -79,22 +87,6 @@ def leavers(
                 fingerprint=LEFT,
                 reason="no longer among the accounts that are scored",
             )
-
-
-def outputs_of(judgement: Judgement, account_id: str) -> dict[str, Value]:
-    """Give everything a score can show, by the name of the output."""
-    row = judgement.rows[account_id]
-    explanation = judgement.explanations[account_id]
-    confidence = row["confidence"]
-    return {
-        "score": canonical("number", row["score"]),
-        "band": str(row["band"]),
-        "trend": judgement.trends.get(account_id, "new"),
-        "reasons": explanation.short,
-        "details": explanation.long,
-        "confidence": None if confidence is None else round(float(str(confidence)) * 100),
-        "computed_at": instant_text(judgement.as_of),
-    }
 
 
 def riding_fields(crms: Sequence[CrmSettings]) -> frozenset[str]:
@@ -136,7 +128,7 @@ def _quiet(row: Mapping[str, object]) -> str:
         return "other data counts than before"
     if row["flapping"]:
         return "the band changes too often"
-    if _level(row["confidence"]) == "low":
+    if level(row["confidence"]) == "low":
         return "confidence is low; verify the data"
     return ""
 
@@ -150,6 +142,7 @@ def task_composer(
     installation: str,
 ) -> Callable[[Transition, int], TaskChange | None]:
     """Give the function that writes the task for an account that entered red; `crm_ids` is by account_id."""
+    shown = Outputs(judgement)
 
     def compose(transition: Transition, episode: int) -> TaskChange | None:
         playbook = playbooks.first(books, "entered_red")
@@ -160,7 +153,8 @@ def task_composer(
         due_on = playbooks.due_date(
             judgement.as_of.astimezone(timezone).date(), playbook.due_in_business_days
         )
-        outputs = outputs_of(judgement, transition.account_id)
+        explanation = judgement.explained([transition.account_id])[transition.account_id]
+        outputs = shown.of(transition.account_id, explanation, frozenset())
         values = {
             "account": account.name,
             "score": outputs["score"],
@@ -211,12 +205,6 @@ def _digest(mapping: Mapping[str, FieldMapping]) -> str:
     return blake2b(orjson.dumps(mapping, option=orjson.OPT_SORT_KEYS), digest_size=4).hexdigest()
 
 
-def _level(confidence: object) -> str:
-    if confidence is None:
-        return "none"
-    return next(name for floor, name in CONFIDENCE_LEVELS if float(str(confidence)) >= floor)
-
-
 def configuration_digest(settings: Settings) -> str:
     """Identify everything in the configuration that a plan depends on."""
     parts = (
@@ -227,6 +215,7 @@ def configuration_digest(settings: Settings) -> str:
             for source in settings.sources
         ],
         model_hash(settings.model),
+        {name: model_hash(side) for name, side in settings.side_scores.items()},
         settings.playbooks,
         settings.guard,
     )

@@ -126,20 +126,22 @@ def last_as_of(connection: Connection) -> datetime | None:
     return newest if isinstance(newest, datetime) else None
 
 
-def snapshot_at(
-    connection: Connection, at: datetime, not_before: datetime
-) -> list[tuple[str, int, float | None]]:
-    """Give each account's newest published score in [not_before, at]: (account_id, microseconds, score)."""
+def history_since(
+    connection: Connection, since: datetime, until: datetime, model_version: str
+) -> list[tuple[str, int, float]]:
+    """Give the published scores of one model in [since, until): (account_id, microseconds, score)."""
     rows = connection.execute(
         text(
             """
-            SELECT h.account_id, h.as_of, h.score FROM score_history h
-            WHERE h.as_of <= :at AND h.as_of >= :earliest
-              AND h.as_of = (SELECT max(m.as_of) FROM score_history m
-                             WHERE m.account_id = h.account_id AND m.as_of <= :at)
+            SELECT account_id, as_of, score FROM score_history
+            WHERE as_of >= :since AND as_of < :until AND model_version = :version AND score IS NOT NULL
             """
         ),
-        {"at": to_microseconds(at), "earliest": to_microseconds(not_before)},
+        {
+            "since": to_microseconds(since),
+            "until": to_microseconds(until),
+            "version": model_version,
+        },
     )
     return [(row[0], row[1], row[2]) for row in rows]
 

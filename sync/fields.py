@@ -35,11 +35,60 @@ OUTPUTS: Mapping[str, Output] = MappingProxyType(
         "details": Output(type="text", meaning="drags and drivers with numbers, long text", length=4000),
         "confidence": Output(type="number", meaning="0 to 100 percent"),
         "computed_at": Output(type="instant", meaning="when the score last changed"),
+        "auto_score": Output(type="number", meaning="the score without pulse and override, 0 to 100"),
+        "band_since": Output(type="instant", meaning="since when the account has this band"),
+        "scale10": Output(type="number", meaning="the score out of ten, 1 to 10"),
+        "word": Output(type="text", meaning="the word for the band, as in [model.formats]", length=40),
+        "letter": Output(type="text", meaning="A, B, …, as in [model.formats]", length=8),
+        "stars": Output(type="number", meaning="1 to 5"),
+        "percentile": Output(type="number", meaning="0 to 100 within the segment, higher is better"),
+        "rank": Output(type="number", meaning="place within the segment, 1 is best"),
+        "colour": Output(type="text", meaning="colour by percentile, as in [model.formats]", length=7),
+        "delta_7": Output(type="number", meaning="points gained in 7 days"),
+        "delta_30": Output(type="number", meaning="points gained in 30 days"),
+        "delta_90": Output(type="number", meaning="points gained in 90 days"),
+        "priority": Output(type="number", meaning="how much it matters to look at it now, 0 upwards"),
+        "profile": Output(type="text", meaning="the profile of the model that counts", length=80),
+        "model_version": Output(type="text", meaning="version of the model", length=80),
+        "by_hand": Output(type="text", meaning="who overrode the band, until when and why", length=255),
+        "remedy": Output(type="text", meaning="what would bring the account to the next band", length=255),
     }
 )
 
-RIDING = frozenset({"computed_at"})
+OF_SIDE_SCORES = ("score", "band", "confidence", "reasons")
+"""Outputs that a score beside health has, as "<name of the score>.<output>"."""
+
+RIDING = frozenset(
+    {
+        "auto_score",
+        "band_since",
+        "computed_at",
+        "delta_7",
+        "delta_30",
+        "delta_90",
+        "model_version",
+        "priority",
+        "rank",
+        "remedy",
+    }
+)
 """Outputs that are never a reason to write; they ride along when something else has changed."""
+
+ALSO_MATERIAL = ("by_hand", "colour", "percentile", "profile")
+"""Outputs that are a reason to write where a field shows them, besides score, band, trend and reasons."""
+
+
+def output(name: str) -> Output | None:
+    """Describe an output by its name, None where there is none; "expansion.score" is of a score beside health."""
+    side, _, plain = name.rpartition(".")
+    if side and plain not in OF_SIDE_SCORES:
+        return None
+    return OUTPUTS.get(plain)
+
+
+def of_side(name: str) -> str:
+    """Name the score beside health that an output belongs to; "" is health itself."""
+    return name.rpartition(".")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +110,15 @@ def show(mapping: FieldMapping, value: Value) -> Value:
         value = mapping.values.get(value, value)
         if mapping.length is not None:
             value = shortened(value, mapping.length)
-    return canonical(OUTPUTS[mapping.output].type, value)
+    return canonical(type_of(mapping), value)
+
+
+def type_of(mapping: FieldMapping) -> OutputType:
+    """Give the type of what a field shows; an output that does not exist is a bug and raises KeyError."""
+    described = output(mapping.output)
+    if described is None:
+        raise KeyError(mapping.output)
+    return described.type
 
 
 def canonical(kind: OutputType, raw: object) -> Value:

@@ -223,7 +223,8 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
 
 
 def test_every_ready_made_model_loads_by_name(tmp_path: Path) -> None:
-    head = GOOD.partition("[model]")[0]
+    fields = 'name = "Name"\nsegment = "Tier__c"\ncreated_on = "Since__c"\nlicences = "Licences__c"\n'
+    head = GOOD.partition("[model]")[0].replace('name = "Name"\n', fields)
     names = list(config.ready_made())
 
     for name in names:
@@ -235,7 +236,15 @@ def test_every_ready_made_model_loads_by_name(tmp_path: Path) -> None:
 def test_the_json_schema_knows_every_table_and_connector() -> None:
     made = schema.json_schema()
 
-    assert set(made["properties"]) == {"daemon", "crm", "sources", "model", "playbook", "guard"}
+    assert set(made["properties"]) == {
+        "daemon",
+        "crm",
+        "sources",
+        "model",
+        "scores",
+        "playbook",
+        "guard",
+    }
     kinds = [
         variant["properties"]["type"]
         for variant in made["properties"]["sources"]["additionalProperties"]["anyOf"]

@@ -133,5 +133,7 @@ def test_the_hour_that_happens_twice_in_autumn_is_one_slot() -> None:
 
 def settings(*times: str) -> Settings:
     """Make settings of which only the daemon's part is there."""
-    others: dict[str, Any] = dict.fromkeys(("folder", "crms", "sources", "model", "playbooks", "guard"))
+    others: dict[str, Any] = dict.fromkeys(
+        ("folder", "crms", "sources", "model", "side_scores", "playbooks", "guard")
+    )
     return Settings(daemon=Daemon(timezone="Europe/Berlin", cycle_at=times), **others)
