@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import polars as pl
-from polars.lazyframe.group_by import LazyGroupBy
 
 from scoring.definition import UNITS_PER_POINT, ScoringModel, units
 from scoring.exact import divided
@@ -28,6 +27,9 @@ REACH = timedelta(days=max(COMPARED)) + _TOLERANCE
 """How far back snapshots are needed."""
 FALL, FALL_WITHIN = units(15), timedelta(days=14)
 """A fall of so much within this time is an alert, whatever the band."""
+_WEEK, _TICK = 7 * DAY, timedelta(microseconds=1)
+_ROOM = 2**20
+"""More than there are scores (1,000,001 units); with the microseconds of REACH it fits into 63 bits."""
 _EARLIER = range(1, 8)
 """Weeks back from now: together with the score of now, eight."""
 _PAIRS = [(earlier, later) for later, earlier in combinations((0, *_EARLIER), 2)]
@@ -44,10 +46,7 @@ def trend(scored: pl.DataFrame, snapshots: pl.DataFrame, *, as_of: datetime) -> 
 
     The comparison is the latest snapshot between 33 and 30 days ago.
     """
-    past = _past(snapshots, as_of).agg(_before(30).alias("then")).collect()
-    known = scored.select("account_id", "score").join(
-        past, on="account_id", how="left", maintain_order="left"
-    )
+    known = _beside(scored.select("account_id", "score"), _before(_past(snapshots, as_of), 30, "then"))
     change = _units(pl.col("score")) - pl.col("then")
     return known.select("account_id", _points(change).alias("delta"), _direction(change).alias("trend"))
 
@@ -63,23 +62,16 @@ def trends(
     the last eight weeks is below the yellow cut; null unless confidence is high, the weeks agree, the band is
     not red already, and it is no further than 90 days away.
     """
-    past = (
-        _past(snapshots, as_of)
-        .agg(
-            *(_before(days).alias(f"before {days}") for days in COMPARED),
-            pl.max_horizontal(
-                pl.col("units").filter(pl.col("age") <= FALL_WITHIN).max(), _before(FALL_WITHIN // DAY)
-            ).alias("highest"),
-            *(pl.col("units").filter(_weeks_ago() == week).last().alias(f"week {week}") for week in _EARLIER),
-        )
-        .collect()
-    )
+    past = _past(snapshots, as_of)
     now = _units(pl.col("score"))
-    known = (
-        scored.select("account_id", "score", "band", "confidence", "profile")
-        .join(past, on="account_id", how="left", maintain_order="left")
-        .with_columns(now.alias("week 0"), _yellow_cut(model).alias("cut"))
-        .with_columns(_rise(earlier, later).alias(f"rise {earlier} {later}") for earlier, later in _PAIRS)
+    known = _beside(
+        scored.select("account_id", "score", "band", "confidence", "profile"),
+        *(_before(past, days, f"before {days}") for days in COMPARED),
+        _highest(past),
+        *(_last(past, week * _WEEK, (week + 1) * _WEEK - _TICK, f"week {week}") for week in _EARLIER),
+    )
+    known = known.with_columns(now.alias("week 0"), _yellow_cut(model).alias("cut")).with_columns(
+        _rise(earlier, later).alias(f"rise {earlier} {later}") for earlier, later in _PAIRS
     )
     change = {days: now - pl.col(f"before {days}") for days in COMPARED}
     fall = (pl.col("highest") - now).clip(0, None)
@@ -93,27 +85,46 @@ def trends(
     )
 
 
-def _past(snapshots: pl.DataFrame, as_of: datetime) -> LazyGroupBy:
-    """Group what is known of the past by account, oldest first: age, and score in units."""
+def _past(snapshots: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """Give account_id, age and moment: a number that is greater the later, and then the higher, a score was.
+
+    The greatest of some moments is found much faster than the last of some sorted rows.
+    """
     age = pl.lit(as_of.astimezone(UTC)) - pl.col("at")
+    later = (pl.lit(REACH) - age).dt.total_microseconds()
     return (
         snapshots.lazy()
-        .filter(pl.col("score").is_not_null())
-        .select("account_id", age.alias("age"), _units(pl.col("score")).alias("units"))
-        .filter(pl.col("age").is_between(timedelta(0), REACH))
-        .sort("age", "units", descending=[True, False])
-        .group_by("account_id")
+        .filter(pl.col("score").is_not_null() & age.is_between(timedelta(0), REACH))
+        .select("account_id", age.alias("age"), (later * _ROOM + _units(pl.col("score"))).alias("moment"))
+        .collect()
     )
 
 
-def _before(days: int) -> pl.Expr:
-    """Give the latest score at or before so many days ago."""
-    latest = timedelta(days=days)
-    return pl.col("units").filter(pl.col("age").is_between(latest, latest + _TOLERANCE)).last()
+def _last(past: pl.DataFrame, youngest: timedelta, oldest: timedelta, name: str) -> pl.DataFrame:
+    """Give account_id and the latest score (units) of these ages, both included."""
+    inside = past.filter(pl.col("age").is_between(youngest, oldest))
+    return inside.group_by("account_id").agg((pl.col("moment").max() % _ROOM).alias(name))
 
 
-def _weeks_ago() -> pl.Expr:
-    return pl.col("age").dt.total_days() // 7
+def _before(past: pl.DataFrame, days: int, name: str) -> pl.DataFrame:
+    """Give account_id and the latest score at or before so many days ago."""
+    return _last(past, days * DAY, days * DAY + _TOLERANCE, name)
+
+
+def _highest(past: pl.DataFrame) -> pl.DataFrame:
+    """Give account_id and highest: of the last 14 days, and of the score that held when they began."""
+    within = past.filter(pl.col("age") <= FALL_WITHIN)
+    scores = [
+        within.select("account_id", (pl.col("moment") % _ROOM).alias("highest")),
+        _before(past, FALL_WITHIN // DAY, "highest"),
+    ]
+    return pl.concat(scores).group_by("account_id").agg(pl.col("highest").max())
+
+
+def _beside(accounts: pl.DataFrame, *found: pl.DataFrame) -> pl.DataFrame:
+    for frame in found:
+        accounts = accounts.join(frame, on="account_id", how="left", maintain_order="left")
+    return accounts
 
 
 def _units(score: pl.Expr) -> pl.Expr:
