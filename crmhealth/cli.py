@@ -7,7 +7,7 @@ of ours.
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -192,11 +192,46 @@ def explain(
     account: Annotated[str, typer.Argument(help="Account id, CRM id or exact name.")],
     config: ConfigFile = None,
     json: Json = False,
+    as_of: AsOf = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="Also say why the score changed since this date or instant."),
+    ] = None,
 ) -> int:
-    """Show why an account has its score, row by row; the rows add up."""
+    """Show why an account has its score, row by row; the rows add up. A past day is shown as it was published."""
     from crmhealth import explaining
 
-    return _configured(config, json, lambda settings: explaining.explain(settings, account, json=json))
+    return _configured(
+        config,
+        json,
+        lambda settings: explaining.explain(
+            settings,
+            account,
+            json=json,
+            as_of=_moment(as_of, settings.timezone, end=True),
+            since=_moment(since, settings.timezone, end=True),
+        ),
+    )
+
+
+@app.command()
+def compare(
+    model: Annotated[str, typer.Argument(help="TOML file with a [model], or the name of a ready-made one.")],
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """Show what another model would change: bands, who moves and why, who would turn red; writes nothing."""
+    from crmhealth import comparing
+
+    return _configured(config, json, lambda settings: comparing.compare(settings, model, json=json))
+
+
+@app.command()
+def portfolio(config: ConfigFile = None, json: Json = False) -> int:
+    """Show scores, bands and money at risk of the whole base and every segment."""
+    from crmhealth import comparing
+
+    return _configured(config, json, lambda settings: comparing.portfolio(settings, json=json))
 
 
 @app.command()
@@ -239,14 +274,16 @@ def _default_path() -> Path:
     return personal if personal.exists() else here
 
 
-def _moment(text: str | None, timezone: "ZoneInfo") -> datetime | None:
-    """Read a date (its beginning) or an instant; what names no offset is in the business time zone."""
+def _moment(text: str | None, timezone: "ZoneInfo", *, end: bool = False) -> datetime | None:
+    """Read a date (its beginning, or its `end`) or an instant; without an offset in the business time zone."""
     from scoring.errors import ConfigError, Problem
 
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
+        if end and len(text) <= len("2026-11-21"):
+            moment += timedelta(days=1, microseconds=-1)
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
     except (ValueError, OverflowError) as exc:  # OverflowError: year 1, west of Greenwich
         problem = Problem(key="--as-of", message=f"{text!r} is not a date", remedy="write 2026-11-21")

@@ -336,6 +336,15 @@ def _model(key: str, raw: object, found: _Collector) -> ScoringModel | None:
     return found.parse(key, TypeAdapter(ScoringModel), durations(raw))
 
 
+def model_of(raw: object) -> ScoringModel:
+    """Read a model on its own. Raises ConfigError with what types can say; see `scoring.problems` for the rest."""
+    found = _Collector(resolve=None)
+    model = _model("model", raw, found)
+    if model is None:
+        raise ConfigError(found.problems)
+    return model
+
+
 def ready_made() -> dict[str, Path]:
     """List the models that ship with crmhealth."""
     folder = Path(importlib.import_module("scoring").__file__ or "").parent / "models"

@@ -178,6 +178,17 @@ def scores_before(connection: Connection, at: datetime) -> bytes | None:
     return None if found is None else bytes(found)
 
 
+def scores_at(connection: Connection, at: datetime) -> bytes | None:
+    """Give the scores that were published as of exactly this instant, by the last plan if there were several."""
+    found = connection.execute(
+        select(plan.c.scores)
+        .where(plan.c.status == "applied", plan.c.as_of == at)
+        .order_by(plan.c.plan_id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
 def published_at(connection: Connection, at: datetime) -> datetime | None:
     """Give the moment of the newest scoring that was published as of an instant or before it."""
     found = connection.execute(
