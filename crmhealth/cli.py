@@ -78,7 +78,7 @@ def check(
 ) -> int:
     """Check configuration, credentials, permissions and fields; changes nothing."""
     if offline:
-        return _configured(config, json, lambda _settings: _judged_offline(json))
+        return _configured(config, json, lambda settings: _judged_offline(settings, json))
     from crmhealth import commands
 
     return _configured(config, json, lambda settings: commands.check(settings, json=json))
@@ -290,15 +290,17 @@ def _moment(text: str | None, timezone: "ZoneInfo", *, end: bool = False) -> dat
         raise ConfigError([problem]) from exc
 
 
-def _judged_offline(json: bool) -> int:
+def _judged_offline(settings: "Settings", json: bool) -> int:
     """Say that the file is fine: it loaded, and that is all there is to know without asking anybody."""
+    from crmhealth import advice
     from crmhealth.render import Output
 
-    output = Output(json=json)
+    output, today = Output(json=json), datetime.now(settings.timezone).date()
     if json:
-        output.document({"ok": True, "results": []})
+        output.document({"ok": True, "results": [], **advice.document(settings, today)})
     else:
         output.line("ok      configuration: no problem found")
+        advice.show(output, settings, today)
     return int(Exit.DONE)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from crmhealth import advice, doctor
 from crmhealth import cycle as cycles
-from crmhealth import doctor
 from crmhealth.judging import judge
 from crmhealth.render import Output
 from crmhealth.reports import (
@@ -40,13 +40,16 @@ def check(settings: Settings, *, json: bool) -> int:
     output = Output(json=json)
     with open_world(settings, alone=None, migrate=False) as world:
         results = doctor.examine(world)
+        today = world.clock().astimezone(settings.timezone).date()
     if json:
-        output.document({"ok": all(r.status == "ok" for r in results), "results": results})
+        ok = all(r.status == "ok" for r in results)
+        output.document({"ok": ok, "results": results, **advice.document(settings, today)})
     else:
         for result in results:
             mark = {"ok": "ok     ", "wrong": "WRONG  ", "unreachable": "NO ANSWER"}[result.status]
             remedy = f"; {result.remedy}" if result.remedy else ""
             output.line(f"{mark} {result.subject}: {result.detail}{remedy}")
+        advice.show(output, settings, today)
     statuses = {result.status for result in results}
     return 2 if "wrong" in statuses else 4 if "unreachable" in statuses else 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from crmhealth import config
+from crmhealth.advice import answered
 from crmhealth.judging import Judgement, judge
 from crmhealth.render import Output
 from crmhealth.reports import percent
@@ -80,7 +81,7 @@ def compare(settings: Settings, wanted: str, *, json: bool) -> int:
             model,
             today=as_of.astimezone(settings.timezone).date(),
             account_fields=frozenset(settings.master.table.read),
-            answered=frozenset(playbook.trigger for playbook in settings.playbooks),
+            answered=answered(settings),
         ),
         *data_lints(model, other.signals, other.scored, other.book),
     ]

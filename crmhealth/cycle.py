@@ -17,9 +17,11 @@ from crmhealth import book, showing
 from crmhealth.judging import Judgement, judge
 from crmhealth.pulling import Puller, PullReport
 from crmhealth.settings import Settings
+from scoring.definition import model_hash
 from scoring.errors import ConfigError, Finding, Problem, StateError
 from scoring.model import Band
 from state import accounts as stored_accounts
+from state import models as stored_models
 from state import runs
 from state import scores as stored_scores
 from state import tasks as stored_tasks
@@ -155,10 +157,23 @@ def plan(world: World, as_of: datetime) -> tuple[Plan, Judged, list[Finding], Ju
     with world.database.reading() as connection:
         _check_moment(world, as_of, stored_scores.last_as_of(connection))
         judgement = judge(connection, settings, as_of=as_of, streams=world.streams)
+        _say_if_reused(connection, settings)
         world.progress("plan")
         made = _plan_of(connection, world, judgement)
     found = findings(made, settings.guard, emptied(settings, judgement.readings))
     return made, judgement.judged(), found, judgement
+
+
+def _say_if_reused(connection: Connection, settings: Settings) -> None:
+    """Warn where another model has been used under this one's version: its name no longer says which it is."""
+    before = stored_models.hashes_of(connection, settings.model.version)
+    if before and model_hash(settings.model) not in before:
+        log.warning(
+            "model_version_reused",
+            version=settings.model.version,
+            hash=model_hash(settings.model),
+            before=before,
+        )
 
 
 def emptied(settings: Settings, readings: Sequence[TopicReading]) -> list[EmptiedSource]:

@@ -13,9 +13,10 @@ from crmhealth.judging import Judgement
 from scoring.explain import Explanation, explain
 from scoring.formats import formats
 from scoring.model import Account
+from scoring.remedy import Target, remedies
 from scoring.standing import priority
 from scoring.words import fitted
-from sync.fields import ALSO_MATERIAL, canonical, instant_text, of_side
+from sync.fields import ALSO_MATERIAL, OUTPUTS, canonical, instant_text, of_side
 from sync.values import Value
 
 _PLAIN = ("word", "letter", "stars", "scale10", "rank", "delta_7", "delta_30", "delta_90")
@@ -129,9 +130,13 @@ class Outputs:
         return outputs
 
     def _remedy(self, account_id: str) -> str | None:
-        """Say what would bring an account to the next better band."""
-        return None
+        """Say what would bring an account to the next better band; None where it is green, or nothing would."""
+        target = _NEXT.get(str(self._numbers[account_id]["band"]))
+        ways = remedies(self.judgement.side(account_id), target, most=1) if target else ()
+        return fitted(ways[0].sentence, OUTPUTS["remedy"].length) if ways else None
 
+
+_NEXT: Mapping[str, Target] = {"red": "yellow", "yellow": "green"}
 
 # Which level of confidence a record shows decides about writing; every decimal would be a write a day.
 CONFIDENCE_LEVELS = ((0.8, "high"), (0.5, "medium"), (0.0, "low"))
