@@ -77,7 +77,7 @@ def _columns() -> list[pl.Expr]:
         pl.col("arr").fill_null(0.0),
         *(pl.col(f"arr_{name}") for name in bands),
         pl.col("arr_at_risk"),
-        _share(pl.col("~coverage").fill_null(0.0), n).alias("coverage"),
+        _share(pl.col("~coverage"), n).alias("coverage"),
         pl.col("confidence_low"),
     ]
 

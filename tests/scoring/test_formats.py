@@ -138,6 +138,14 @@ def test_a_new_score_is_placed_among_those_that_are_published_without_being_one_
     assert frame.select("percentile", "rank", "rank_of").rows() == [(50.0, 2, 2)]
 
 
+def test_nobody_to_compare_with_is_no_place() -> None:
+    published = pl.DataFrame({"segment": ["y"], "score": [50.0]})
+
+    frame = formats(scored(MODEL, {"s": 55}), accounts("A", segment=["x"]), MODEL, among=published)
+
+    assert frame.select("percentile", "rank", "rank_of", "colour").rows() == [(None, None, None, "unknown")]
+
+
 def test_an_empty_book_has_no_formats() -> None:
     assert formats(scored(MODEL, {"s": 1}).clear(), accounts("A"), MODEL).height == 0
 

@@ -87,6 +87,7 @@ def test_effective_percentages_under_a_profile_are_its_own() -> None:
         (weighed(50, 48.1, 1.9), [("model.signal[c].weight", "advice")]),
         (weighed(50, 50, 0), []),
         (weighed(80, 20), [("model.signal[a].weight", "warning")]),
+        (weighed(0.81, 0.19), [("model.signal[a].weight", "warning"), ("model.signal[a].weight", "advice")]),
         (weighed(81, 19), [("model.signal[a].weight", "warning"), ("model.signal[a].weight", "advice")]),
     ],
 )
@@ -101,6 +102,23 @@ def test_a_category_of_one_signal_has_no_others_that_could_matter() -> None:
         a_signal("a", leading=True),
         a_signal("b", category="other"),
         a_signal("c", category="third"),
+        reviewed_on=TODAY,
+    )
+
+    assert lints(model, today=TODAY) == []
+
+
+def test_signals_that_weigh_nothing_are_there_for_caps_and_no_part_of_the_score() -> None:
+    model = a_model(
+        a_signal("a", leading=True),
+        a_signal("beside_a", weight=0),
+        a_signal("b", category="other"),
+        a_signal("c", category="third"),
+        a_signal("unused", category="nothing"),
+        categories=tuple(
+            Category(id=name, label="", weight=weight)
+            for name, weight in (("main", 1), ("other", 1), ("third", 1), ("nothing", 0))
+        ),
         reviewed_on=TODAY,
     )
 
@@ -251,6 +269,12 @@ def test_a_floor_above_a_cap_that_is_on_at_other_times_is_left_alone() -> None:
     assert lints(model, today=TODAY) == []
 
 
+def test_a_floor_exactly_at_a_cap_lifts_as_far_as_that() -> None:
+    model = replace(SOUND, caps=(a_cap("top", "b > 2", 60.0),), floors=(a_floor("f", "b > 3", 60.0),))
+
+    assert lints(model, today=TODAY) == []
+
+
 def test_a_boost_needs_a_renewal_date() -> None:
     boosted = replace(SOUND, renewal=Renewal(boost={"main": 1.0}))
     by_profile = replace(SOUND, profiles=(Profile(id="p", when="account.arr > 1", boost={"main": 1.0}),))
@@ -289,6 +313,9 @@ def test_every_lint_says_what_to_do() -> None:
         ("x > 2", "x >= 2"),
         ("x = 3", "x >= 3"),
         ("x < -1", "x <= -1"),
+        ("x < 1", "x < 2"),
+        ("x < 2", "x < 2.0"),
+        ("x > 2", "x > 2.0"),
         ("3 < x", "x > 2"),
         ("x > 3 and y = 1", "x > 2"),
         ("x > 3  or y = 1", "x > 3 or y = 1"),
@@ -303,6 +330,10 @@ def test_a_stronger_comparison_implies_a_weaker_one(condition: str, other: str) 
     [
         ("x > 2", "x > 3"),
         ("x >= 2", "x > 2"),
+        ("x < 2", "x < 1"),
+        ("x <= 2", "x < 2"),
+        ("x < 2", "x > 1"),
+        ("x > 2", "x < 3"),
         ("x > 3", "y > 3"),
         ("x > 3 or y = 1", "x > 3"),
         ("not x > 3", "x > 2"),
@@ -321,9 +352,13 @@ def test_what_is_not_certain_is_not_concluded(condition: str, other: str) -> Non
     [
         ({"kind": "trend", "window": 14 * DAY}, (-1.0, float("inf"))),
         ({"kind": "active_days", "window": 28 * DAY}, (0.0, 28.0)),
+        ({"kind": "active_share", "window": 28 * DAY}, (0.0, 1.0)),
         ({"kind": "active_weeks", "window": 28 * DAY}, (0.0, 1.0)),
+        ({"kind": "recency"}, (0.0, float("inf"))),
         ({"kind": "baseline"}, (-10.0, 10.0)),
         ({"kind": "sum", "window": 28 * DAY}, (float("-inf"), float("inf"))),
+        ({"metric": "tickets.rating"}, (0.0, 1.0)),
+        ({"metric": "tickets.sentiment"}, (-1.0, 1.0)),
         ({"metric": "surveys.nps"}, (-100.0, 100.0)),
         ({"metric": "subscriptions.cancelling"}, (0.0, 1.0)),
         ({"metric": "subscriptions.days_to_renewal"}, (float("-inf"), float("inf"))),
@@ -346,6 +381,10 @@ def test_a_signal_has_a_smallest_and_a_largest_number(settings: Any, ends: tuple
         ("t <= -0.3 or share > 1", False),
         ("share = 30", True),
         ("1 < share", True),
+        ("share < 0.5", False),
+        ("share <= 0", False),
+        ("share < 0", True),
+        ("share >= 1", False),
         ("account.arr < -30", False),
     ],
 )

@@ -44,9 +44,13 @@ def test_who_moved_most_comes_first_and_ties_stand_by_id() -> None:
 
 
 def test_who_would_turn_red_is_listed_worst_first_with_whether_a_task_would_open() -> None:
-    unsure = {"s": 10, "s.age_days": 12.0}
+    # at nine days half of its weight is gone, at twelve more than half
     after = scored(
-        MODEL, {"account_id": "c", "s": 30}, {"account_id": "a", **unsure}, {"account_id": "e", "s": 1}
+        MODEL,
+        {"account_id": "b", "s": 31, "s.age_days": 9.0},
+        {"account_id": "c", "s": 30},
+        {"account_id": "a", "s": 10, "s.age_days": 12.0},
+        {"account_id": "e", "s": 1},
     )
 
     found = compare(BEFORE, after).into_red
@@ -54,6 +58,7 @@ def test_who_would_turn_red_is_listed_worst_first_with_whether_a_task_would_open
     assert found.select("account_id", "before", "after", "band_before", "task").rows() == [
         ("a", 90.0, 10.0, "green", False),
         ("c", 60.0, 30.0, "yellow", True),
+        ("b", 80.0, 31.0, "green", True),
     ]
 
 
@@ -97,6 +102,15 @@ def test_scores_of_the_past_are_enough_to_say_what_moved() -> None:
 
     assert found.movers["account_id"].to_list() == ["a"]
     assert found.into_red.select("account_id", "task").rows() == [("a", True)]
+
+
+def test_a_red_account_nothing_is_known_of_comes_last_and_opens_no_task() -> None:
+    before = pl.DataFrame({"account_id": ["a", "b"], "score": [90.0, 80.0], "band": ["green", "green"]})
+    after = pl.DataFrame(
+        {"account_id": ["a", "b"], "score": [None, 20.0], "band": ["red", "red"], "confidence": [None, 1.0]}
+    )
+
+    assert compare(before, after).into_red.select("account_id", "task").rows() == [("b", True), ("a", False)]
 
 
 def test_two_equal_scorings_have_no_movers() -> None:

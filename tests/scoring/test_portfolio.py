@@ -79,6 +79,14 @@ def test_a_base_without_money_and_segments_has_two_equal_rows() -> None:
     assert frame.row(0, named=True)["arr"] == 0.0
 
 
+def test_money_that_is_less_than_nothing_or_not_finite_is_none() -> None:
+    book = accounts("A", "B", "C", arr=[-50.0, float("inf"), 10.0])
+
+    whole = portfolio(scored(MODEL, *[{"s": 20, "t": 20}] * 2, {"s": 90, "t": 90}), book).row(0, named=True)
+
+    assert (whole["arr"], whole["arr_red"], whole["arr_at_risk"], whole["arr_mean"]) == (10.0, 0.0, 0.0, 90.0)
+
+
 def test_an_empty_base_is_one_row_of_nothing() -> None:
     frame = portfolio(scored(MODEL, {"s": 1}).clear(), accounts("A").clear())
 

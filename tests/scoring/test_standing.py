@@ -41,6 +41,8 @@ def test_what_is_not_known_about_money_counts_as_the_median() -> None:
     rows = [{"s": 60}] * 3
 
     assert priorities(book, *rows, cohort=a_cohort(10_000.0)) == [0.4, 0.4, 1.2]
+    assert priorities(book, *rows, cohort=a_cohort(1.0)) == [0.4, 0.4, 120.0]
+    assert priorities(book, *rows, cohort=a_cohort(0.0)) == [0.4, 0.4, 0.4]
     assert priorities(book, *rows, cohort=a_cohort(None)) == [0.4, 0.4, 0.4]
     assert priorities(book, *rows, cohort=None) == [0.4, 0.4, 0.4]
     assert priorities(accounts("A"), {"s": 60}, cohort=a_cohort(10_000.0)) == [0.4]
