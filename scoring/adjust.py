@@ -7,16 +7,19 @@ Refuses to act without a score: where nothing is publishable every row is null o
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from scoring.account_fields import field, words
 from scoring.definition import UNITS_PER_POINT, ScoringModel, units
-from scoring.exact import divided, total
+from scoring.exact import cut_off, divided, total
 from scoring.frames import NOTE_STATE
 from scoring.limits import by_strictness, ceiling, lifted, prefix
 from scoring.normalise import quantise, to_units
 from scoring.profiles import ordered_signals
-from scoring.rules import DAY, PointsRule, Pulse
+from scoring.rules import DAY, PointsRule
 
 FULL = 100 * UNITS_PER_POINT
 """100 points in units: where every ledger starts."""
@@ -26,27 +29,34 @@ PULSE_FIELDS = ("pulse", "pulse_on", "pulse_note")
 OVERRIDE_FIELDS = ("override", "override_reason", "override_until")
 
 
-def by_hand(accounts: pl.DataFrame, model: ScoringModel) -> list[pl.Series]:
+def by_hand(accounts: pl.DataFrame, model: ScoringModel, today: date, timezone: ZoneInfo) -> list[pl.Series]:
     """Read what people wrote, of the accounts that have something written; there are few.
 
-    `accounts` has `hand.<field>` columns: words as a Map knows them, dates as days until. Gives the columns of `read_pulse` and
-    `read_override` if anybody has a pulse or an override at all.
+    Gives the columns of `read_pulse` and `read_override` if anybody has a pulse or an override at all.
     """
     found: list[pl.Series] = []
-    for name, read in (
-        ("hand.pulse", read_pulse(model.pulse, accounts.schema)),
-        ("hand.override", read_override(model, accounts.schema)),
-    ):
-        if name not in accounts.columns:
+    for fields, read in ((PULSE_FIELDS, read_pulse), (OVERRIDE_FIELDS, read_override)):
+        if fields[0] not in accounts.columns:
             continue
-        written = accounts[name].is_not_null()
+        written = accounts[fields[0]].is_not_null()
         if not written.any():
             continue
-        few = accounts.filter(written).select(read)
+        few = accounts.select(name for name in fields if name in accounts.columns).filter(written)
+        few = few.select(_hand(few, name, today, timezone) for name in few.columns)
+        few = few.select(read(model, few.schema))
         place = pl.when(written).then(written.cum_sum().cast(pl.Int64) - 1)
-        spread = accounts.select(place.alias("place"))["place"]
+        spread = pl.select(place.alias("place"))["place"]
         found += few.select(pl.all().gather(spread)).get_columns()
     return found
+
+
+def _hand(accounts: pl.DataFrame, name: str, today: date, timezone: ZoneInfo) -> pl.Expr:
+    """Give a field that people write: days until for a date, else the word as a Map knows it."""
+    if name not in ("pulse_on", "override_until"):
+        return words(accounts, name, today, timezone).alias(f"hand.{name}")
+    if not accounts.schema[name].is_temporal():
+        return pl.lit(None, dtype=pl.Float64).alias(f"hand.{name}")
+    return field(accounts, name, today, timezone).alias(f"hand.{name}")
 
 
 def publish(frame: pl.LazyFrame, model: ScoringModel, *, pulse: bool, override: bool) -> pl.LazyFrame:
@@ -70,8 +80,9 @@ def _signal_rows(model: ScoringModel) -> list[pl.Expr]:
     for signal in ordered_signals(model):
         weight = pl.col(f"~{signal.id}.e")
         counted = pl.col("composite").is_not_null() & (weight > 0)
-        cost = -to_units(weight * (100 - pl.col(f"~{signal.id}.s")))
-        rows.append(pl.when(counted).then(cost).alias(f"{signal.id}.points"))
+        # −to_units(weight·(100 − s)), in fewer steps
+        cost = weight * (pl.col(f"~{signal.id}.s") - 100) * UNITS_PER_POINT - 0.5
+        rows.append(pl.when(counted).then(cut_off(cost, pl.Int32)).alias(f"{signal.id}.points"))
     return rows
 
 
@@ -123,12 +134,12 @@ def _no_pulse() -> list[pl.Expr]:
     ]
 
 
-def read_pulse(rule: Pulse, present: pl.Schema) -> list[pl.Expr]:
-    """Give `~pulse` (0..100), `~pulse_age` (days) and pulse_state from the account book's columns.
+def read_pulse(model: ScoringModel, present: pl.Schema) -> list[pl.Expr]:
+    """Give `~pulse` (0..100), `~pulse_way` (how far it pulls, 0..1) and pulse_state from the account book.
 
     `~pulse` is null unless it counts. The word is looked up as it is written, without blanks around it.
     """
-    word = pl.col("hand.pulse")
+    rule, word = model.pulse, pl.col("hand.pulse")
     number = word.cast(pl.Float64, strict=False)
     number = pl.when(number.is_finite()).then(number.clip(0, 100))
     value = pl.coalesce(_looked_up(rule.scale, word, pl.Float64()), number)
@@ -150,24 +161,21 @@ def read_pulse(rule: Pulse, present: pl.Schema) -> list[pl.Expr]:
         .then(pl.lit("expired"))
         .otherwise(pl.lit("on"))
     )
+    fresh, expires = rule.fresh / DAY, rule.expires / DAY
+    fading = divided(expires - age, expires - fresh).clip(0, 1) if expires > fresh else pl.lit(0.0)
     severe = pl.lit(False)
     if rule.severe is not None:
         severe = (value <= rule.severe) & (age <= rule.severe_for / DAY) & noted
     return [
         pl.when(state == "on").then(value).alias("~pulse"),
-        age.alias("~pulse_age"),
+        (rule.weight * pl.when(age <= fresh).then(1.0).otherwise(fading)).alias("~pulse_way"),
         severe.fill_null(False).alias("~severe"),
         state.cast(NOTE_STATE).alias("pulse_state"),
     ]
 
 
 def _pulsed(frame: pl.LazyFrame, model: ScoringModel) -> pl.LazyFrame:
-    rule, at = model.pulse, pl.col("~units")
-    fresh, expires = rule.fresh / DAY, rule.expires / DAY
-    age, pulse = pl.col("~pulse_age"), pl.col("~pulse")
-    fading = divided(expires - age, expires - fresh).clip(0, 1) if expires > fresh else pl.lit(0.0)
-    strength = pl.when(age <= fresh).then(1.0).otherwise(fading)
-    way = rule.weight * strength
+    at, pulse, way = pl.col("~units"), pl.col("~pulse"), pl.col("~pulse_way")
     score = divided(at.cast(pl.Float64), UNITS_PER_POINT)
     moved = to_units((1 - way) * score + way * pulse)
     top = _one_band_up(model, at)

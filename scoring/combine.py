@@ -1,7 +1,8 @@
 """Weighed signals to categories and to one composite, with coverage and confidence.
 
 Columns `~~<category>.W` (weight that counts), `.S` (its score), and `~<id>.e`: the effective weight of every
-signal; they add up to 1 where there is a composite. Refuses to publish without enough coverage.
+signal; they add up to 1 where there is a composite. A weight of 0 makes the rest of a category 0, never NaN, so
+sums need no conditions. Refuses to publish without enough coverage.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from operator import or_
 import polars as pl
 
 from scoring.definition import Category, ScoringModel, Signal
-from scoring.exact import divided, total
+from scoring.exact import divided, reciprocal, total
 from scoring.profiles import Weights, ordered_signals, used_categories
 from scoring.rules import DAY
 
@@ -53,12 +54,11 @@ def effective(frame: pl.LazyFrame, weights: Weights, *, gated: bool) -> pl.LazyF
         inside = ordered_signals(model, category)
         weight = total(pl.col(f"~{s.id}.w") for s in inside)
         sums += [
-            total(pl.col(f"~{s.id}.n") * pl.col(f"~{s.id}.live").cast(pl.Float64) for s in inside).alias(
-                f"~~{category.id}.live"
-            ),
+            total(pl.col(f"~{s.id}.h") for s in inside).alias(f"~~{category.id}.live"),
             total(pl.col(f"~{s.id}.n") for s in inside).alias(f"~~{category.id}.applies"),
             weight.alias(f"~~{category.id}.w"),
-            divided(total(pl.col(f"~{s.id}.w") * pl.col(f"~{s.id}.s") for s in inside), weight).alias(
+            reciprocal(weight).alias(f"~~{category.id}.per"),
+            (total(pl.col(f"~{s.id}.w") * pl.col(f"~{s.id}.s") for s in inside) * reciprocal(weight)).alias(
                 f"~~{category.id}.S"
             ),
         ]
@@ -67,18 +67,10 @@ def effective(frame: pl.LazyFrame, weights: Weights, *, gated: bool) -> pl.LazyF
         _boosted(category, weights, model, gated=gated).alias(f"~~{category.id}.W") for category in categories
     )
     whole = total(_mass(category, model) for category in categories)
-    frame = frame.with_columns(whole.alias("~W")).with_columns(
-        pl.when((pl.col(f"~~{c.id}.W") > 0) & (pl.col("~W") > 0))
-        .then(divided(_rate(c, model), pl.col("~W")))
-        .otherwise(0.0)
-        .alias(f"~~{c.id}.unit")
-        for c in categories
-    )
-    weighted = total(
-        pl.when(pl.col(f"~~{c.id}.W") > 0).then(_mass(c, model) * pl.col(f"~~{c.id}.S")).otherwise(0.0)
-        for c in categories
-    )
-    composite = divided(weighted, pl.col("~W")).clip(0, 100)
+    frame = frame.with_columns(whole.alias("~W"), reciprocal(whole).alias("~per"))
+    frame = frame.with_columns((_rate(c, model) * pl.col("~per")).alias(f"~~{c.id}.unit") for c in categories)
+    weighted = total(_mass(c, model) * pl.col(f"~~{c.id}.S") for c in categories)
+    composite = (weighted * pl.col("~per")).clip(0, 100)
     return frame.with_columns(
         pl.when(pl.col("~W") > 0).then(composite).alias("~composite"),
         *(
@@ -108,7 +100,7 @@ def _mass(category: Category, model: ScoringModel) -> pl.Expr:
 def _rate(category: Category, model: ScoringModel) -> pl.Expr:
     """Give what one part of weight inside a category is worth among all."""
     weight = pl.col(f"~~{category.id}.W")
-    return divided(weight, pl.col(f"~~{category.id}.w")) if model.redistribute == "category" else weight
+    return weight * pl.col(f"~~{category.id}.per") if model.redistribute == "category" else weight
 
 
 def _coverage(model: ScoringModel, weights: Weights) -> list[pl.Expr]:
@@ -118,10 +110,9 @@ def _coverage(model: ScoringModel, weights: Weights) -> list[pl.Expr]:
         share = weights.of_category(category)
         live, applies = pl.col(f"~~{category.id}.live"), pl.col(f"~~{category.id}.applies")
         sure = total(pl.col(f"~{s.id}.c") for s in ordered_signals(model, category))
-        relevant = applies > 0
-        covered.append(pl.when(relevant).then(divided(share * live, applies)).otherwise(0.0))
-        certain.append(pl.when(relevant).then(divided(share * sure, applies)).otherwise(0.0))
-        nominal.append(pl.when(relevant).then(share).otherwise(0.0))
+        covered.append(share * live * reciprocal(applies))
+        certain.append(share * sure * reciprocal(applies))
+        nominal.append(pl.when(applies > 0).then(share).otherwise(0.0))
     tenure = model.min_tenure / DAY
     ripe: pl.Expr = pl.lit(1.0)
     if tenure:
@@ -129,18 +120,14 @@ def _coverage(model: ScoringModel, weights: Weights) -> list[pl.Expr]:
     whole = total(nominal)
 
     def share_of(parts: Sequence[pl.Expr]) -> pl.Expr:
-        return pl.when(whole > 0).then(divided(total(parts), whole)).otherwise(0.0)
+        return total(parts) * reciprocal(whole)
 
     return [share_of(covered).alias("coverage"), (share_of(certain) * ripe).alias("~certain")]
 
 
 def _spread(model: ScoringModel) -> pl.Expr:
     away: Callable[[Category], pl.Expr] = lambda c: pl.col(f"~~{c.id}.S") - pl.col("~composite")  # noqa: E731
-    parts = [
-        pl.when(pl.col(f"~~{c.id}.W") > 0).then(_mass(c, model) * away(c) * away(c)).otherwise(0.0)
-        for c in used_categories(model)
-    ]
-    return divided(total(parts), pl.col("~W"))
+    return total(_mass(c, model) * away(c) * away(c) for c in used_categories(model)) * pl.col("~per")
 
 
 def _absent(signal: Signal) -> pl.Expr:

@@ -25,6 +25,16 @@ def divided(value: pl.Expr, by: pl.Expr | float) -> pl.Expr:
     return value * (1.0 / by)
 
 
+def reciprocal(by: pl.Expr) -> pl.Expr:
+    """Give 1/by, and 0 where `by` is not above 0; `a * reciprocal(b)` has the bits of `divided(a, b)`."""
+    return pl.when(by > 0).then(1.0 / by).otherwise(0.0)
+
+
+def cut_off(value: pl.Expr, kind: type[pl.Int16 | pl.Int32]) -> pl.Expr:
+    """Cut numbers off to integers, towards zero. They must fit: nothing is checked, which makes it fast."""
+    return value.cast(kind, strict=False, wrap_numerical=True)
+
+
 def to_parts(value: pl.Expr) -> pl.Expr:
     """Turn numbers into integers of a millionth; what is no finite number becomes null."""
     return (

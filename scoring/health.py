@@ -10,15 +10,15 @@ matter either.
 Refuses to read a clock, to guess what is missing, and to publish a number without enough coverage.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from scoring.account_fields import beside, field, local_date, words
-from scoring.adjust import OVERRIDE_FIELDS, PULSE_FIELDS, by_hand, publish, row_columns
+from scoring.account_fields import beside, field, local_date
+from scoring.adjust import by_hand, publish, row_columns
 from scoring.bands import advance, flips
 from scoring.cohort import distributions
 from scoring.combine import combine
@@ -32,7 +32,8 @@ from scoring.normalise import proximity
 from scoring.profiles import Weights, chosen, followed, ordered_signals, resolved
 from scoring.weigh import NOTHING_PLAIN, kept_values, last_good, live_bits, plain, weigh
 
-SLICE = 250_000
+SLICE = 1_000_000
+"""Accounts judged at a time: their steps on the way need about 2 kB each. The result does not depend on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class _Moment:
     distributions: Mapping[str, Mapping[str, Distribution]]
     unusable: bool
     """Some account field holds a value that cannot be used."""
+    slice_size: int
 
 
 def score(
@@ -61,6 +63,7 @@ def score(
     topics: Collection[str] | None = None,
     cohort: pl.DataFrame | None = None,
     detail: bool = False,
+    slice_size: int = SLICE,
 ) -> pl.DataFrame:
     """Score every account of `signals`, in its order; the columns are described in `scoring.frames`.
 
@@ -79,6 +82,7 @@ def score(
         refreshed_at=refreshed_at,
         distributions=distributions(cohort, model),
         unusable=_any_unusable(signals, model),
+        slice_size=slice_size,
     )
     wide = beside_memory(beside(signals, beside_signals), previous, model).with_columns(
         chosen(model), pl.lit(None, dtype=pl.Int32).alias("~rolled")
@@ -102,15 +106,8 @@ def _any_unusable(signals: pl.DataFrame, model: ScoringModel) -> bool:
 def _account_columns(
     accounts: pl.DataFrame, model: ScoringModel, today: date, timezone: ZoneInfo
 ) -> pl.DataFrame:
-    noted = [
-        name
-        for fields in (PULSE_FIELDS, OVERRIDE_FIELDS)
-        if fields[0] in accounts.columns
-        for name in fields
-        if name in accounts.columns
-    ]
     segment = pl.col("segment").cast(pl.String) if "segment" in accounts.columns else pl.lit(None, pl.String)
-    columns = accounts.select(
+    return accounts.select(
         "account_id",
         field(accounts, "renewal_on", today, timezone).cast(pl.Float64).alias("~renewal_days"),
         (-field(accounts, "created_on", today, timezone).cast(pl.Float64)).alias("~tenure_days"),
@@ -119,18 +116,8 @@ def _account_columns(
             field(accounts, name, today, timezone).alias(f"account.{name}")
             for name in dict.fromkeys(named_fields(model))
         ),
-        *(_hand(accounts, name, today, timezone) for name in noted),
+        *by_hand(accounts, model, today, timezone),
     )
-    return columns.with_columns(by_hand(columns, model))
-
-
-def _hand(accounts: pl.DataFrame, name: str, today: date, timezone: ZoneInfo) -> pl.Expr:
-    """Give a field that people write: days for a date, else the word."""
-    if name not in ("pulse_on", "override_until"):
-        return words(accounts, name, today, timezone).alias(f"hand.{name}")
-    if not accounts.schema[name].is_temporal():
-        return pl.lit(None, dtype=pl.Float64).alias(f"hand.{name}")
-    return field(accounts, name, today, timezone).alias(f"hand.{name}")
 
 
 def _by_profile(wide: pl.DataFrame, moment: _Moment, *, detail: bool) -> pl.DataFrame:
@@ -159,21 +146,22 @@ def _in_slices(
     part: pl.DataFrame, moment: _Moment, weights: Weights, columns: Sequence[str | pl.Expr]
 ) -> pl.DataFrame:
     """Judge so many accounts at a time that their columns stay close to the processor."""
-    slices = part.iter_slices(SLICE) if not part.is_empty() else [part]
-    return pl.concat([_judge(rows, moment, weights, columns) for rows in slices])
-
-
-def _judge(
-    rows: pl.DataFrame, moment: _Moment, weights: Weights, columns: Sequence[str | pl.Expr]
-) -> pl.DataFrame:
-    frame = _pipeline(rows, moment, weights)
-    scored = frame.select(*columns, moved().alias("data_change")).collect()
+    wanted = [*columns, moved().alias("data_change")]
+    scored = pl.concat(
+        _pipeline(rows, moment, weights).select(wanted).collect() for rows in _slices(part, moment.slice_size)
+    )
     asked = scored["data_change"]
     if not asked.any():
         return scored
-    steps = _pipeline(rows.filter(asked), moment, weights).collect()
-    places = asked.arg_true()
-    return scored.with_columns(asked.scatter(places, data_changes(steps, weights)))
+    answers = pl.concat(
+        data_changes(_pipeline(rows, moment, weights).collect(), weights)
+        for rows in _slices(part.filter(asked), moment.slice_size)
+    )
+    return scored.with_columns(asked.scatter(asked.arg_true(), answers))
+
+
+def _slices(rows: pl.DataFrame, size: int) -> Iterable[pl.DataFrame]:
+    return rows.iter_slices(size) if not rows.is_empty() else [rows]
 
 
 def _pipeline(rows: pl.DataFrame, moment: _Moment, weights: Weights) -> pl.LazyFrame:
@@ -185,7 +173,7 @@ def _pipeline(rows: pl.DataFrame, moment: _Moment, weights: Weights) -> pl.LazyF
         frame = last_good(frame, model, moment.as_of)
     # an unusable value has just been given an age: nothing is plain about it
     simple = NOTHING_PLAIN if moment.unusable else plain(rows, model)
-    frame = weigh(frame, weights, moment.model_id, moment.distributions, simple)
+    frame = weigh(frame, weights, moment.distributions, simple)
     schema = {name: kind for name, kind in rows.schema.items() if name.startswith("account.")}
     frame = judged(frame, schema, model, moment.as_of, moment.today)
     frame = combine(frame, weights)
@@ -194,10 +182,11 @@ def _pipeline(rows: pl.DataFrame, moment: _Moment, weights: Weights) -> pl.LazyF
         frame,
         model,
         model_hash=moment.model_id,
+        one_model=simple.one_model,
         as_of=moment.as_of,
         refreshed_at=moment.refreshed_at,
     )
-    return frame.with_columns(live_bits(model).alias("live"), flips(model, moment.as_of), *settled(model))
+    return frame.with_columns(live_bits(model).alias("live"), flips(moment.as_of), *settled(model))
 
 
 def _with_parents(

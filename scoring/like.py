@@ -12,13 +12,15 @@ import polars as pl
 
 from scoring.combine import effective
 from scoring.definition import ScoringModel
+from scoring.exact import cut_off
 from scoring.normalise import to_units
 from scoring.profiles import Weights, ordered_signals
 
 
 def settled(model: ScoringModel) -> list[pl.Expr]:
     """Give the memory of the last settled evaluation: this one if no clock runs, else the one remembered."""
-    now = pl.col("score_units").is_not_null() & pl.col("pending_band").is_null() & _decided()
+    resting = pl.col("pending_band").is_null() & (pl.col("~band") != "unknown")
+    now = pl.col("score_units").is_not_null() & resting
     mine = pl.col("~continues")
     parts = [
         pl.when(now)
@@ -32,22 +34,18 @@ def settled(model: ScoringModel) -> list[pl.Expr]:
     return [pl.struct(parts).alias("settled"), composite.alias("settled_composite")]
 
 
-def _decided() -> pl.Expr:
-    return pl.col("band") != "unknown"
-
-
 def _hundredths(name: str) -> pl.Expr:
-    counts = pl.col("composite").is_not_null() & (pl.col(f"~{name}.e") > 0)
-    return pl.when(counts).then((pl.col(f"~{name}.s") * 100 + 0.5).floor().cast(pl.Int16))
+    """Give the points of a signal times 100, rounded half-up; null where it does not count."""
+    counts = pl.col(f"{name}.points").is_not_null()
+    return pl.when(counts).then(cut_off(pl.col(f"~{name}.s") * 100 + 0.5, pl.Int16))
 
 
 def moved() -> pl.Expr:
     """Say that the band changed in this run from one that was settled: a change worth comparing."""
-    judged = ["red", "yellow", "green"]
     return (
         pl.col("~continues")
-        & pl.col("entered_from").is_in(judged)
-        & pl.col("band").is_in(judged)
+        & (pl.col("~from") != "unknown")
+        & (pl.col("~band") != "unknown")
         & pl.col("was.settled_composite").is_not_null()
         & pl.col("composite").is_not_null()
     ).fill_null(False)

@@ -138,17 +138,13 @@ def _state(rule: Rule, today: date) -> pl.Expr:
     when = pl.col(f"~{name}.when")
     if rule.until is not None and today >= rule.until:
         return pl.lit("off", dtype=RULE_STATE).alias(f"{name}.state")
-    return (
-        pl.when(pl.col(f"~{name}.on"))
-        .then(pl.lit("on"))
-        .when(when.is_null())
-        .then(pl.lit("missing"))
-        .when(when)
-        .then(pl.lit("waiting"))
-        .otherwise(pl.lit("off"))
-        .cast(RULE_STATE)
-        .alias(f"{name}.state")
+    on, missing, waiting, off = (
+        pl.lit(word, dtype=RULE_STATE) for word in ("on", "missing", "waiting", "off")
     )
+    state = (
+        pl.when(pl.col(f"~{name}.on")).then(on).when(when.is_null()).then(missing).when(when).then(waiting)
+    )
+    return state.otherwise(off).alias(f"{name}.state")
 
 
 def _memory(every: Iterable[Rule]) -> list[pl.Expr]:

@@ -8,7 +8,7 @@ import math
 import polars as pl
 
 from scoring.definition import Freshness, Renewal
-from scoring.exact import divided
+from scoring.exact import cut_off, divided
 from scoring.rules import DAY
 
 
@@ -31,7 +31,7 @@ def to_units(value: pl.Expr) -> pl.Expr:
 
     Also removes the noise of binary fractions (74.49999999999999 for 74.5) before anything is decided.
     """
-    return (value * 10_000 + 0.5).floor().cast(pl.Int32)
+    return cut_off((value * 10_000 + 0.5).floor(), pl.Int32)
 
 
 def quantise(value_units: pl.Expr, quantum_units: int) -> pl.Expr:

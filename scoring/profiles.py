@@ -55,15 +55,19 @@ def chosen(model: ScoringModel) -> pl.Expr:
 
 
 def followed(model: ScoringModel, model_id: str, as_of: datetime) -> list[pl.Expr]:
-    """Give profile_since, profile_from and `~faded`, the share (0..1) of the way its weights have come."""
+    """Give profile_since, profile_from and `~faded`, the share (0..1) of the way its weights have come.
+
+    And `~same_model`: the account was last judged under this very model.
+    """
     now = pl.lit(as_of, dtype=INSTANT)
-    same_model = (pl.col("was.model_hash") == model_id).fill_null(False) & pl.col("was.profile").is_not_null()
-    stays = same_model & (pl.col("was.profile") == pl.col("profile")).fill_null(False)
+    same_model = (pl.col("was.model_hash") == model_id).fill_null(False)
+    followed = same_model & pl.col("was.profile").is_not_null()
+    stays = followed & (pl.col("was.profile") == pl.col("profile")).fill_null(False)
     since = pl.when(stays).then(pl.col("was.profile_since")).otherwise(now)
     before = (
         pl.when(stays)
         .then(pl.col("was.profile_from"))
-        .when(same_model & pl.col("was.known_band").is_not_null())
+        .when(followed & pl.col("was.known_band").is_not_null())
         .then(pl.col("was.profile"))
     )
     if model.cross_fade:
@@ -73,6 +77,7 @@ def followed(model: ScoringModel, model_id: str, as_of: datetime) -> list[pl.Exp
         way = pl.lit(1.0)
     passing = before.is_not_null() & (way < 1.0)
     return [
+        same_model.alias("~same_model"),
         since.alias("profile_since"),
         pl.when(passing).then(before).alias("profile_from"),
         pl.when(passing).then(way).otherwise(1.0).alias("~faded"),
@@ -92,7 +97,7 @@ class Weights:
 
     def of_signal(self, signal: Signal) -> pl.Expr:
         """Give the share of a signal inside its category."""
-        return self._mixed(signal.id, _signal_shares)
+        return self._mixed(signal.id, lambda model: _signal_shares(model, signal.category))
 
     def boost(self, category: Category) -> pl.Expr | None:
         """Give what near renewal adds to the weight of a category, None where it is nothing."""
@@ -128,9 +133,6 @@ def _category_shares(model: ScoringModel) -> Mapping[str, float]:
     return dict(zip((c.id for c in categories), shares([c.weight for c in categories]), strict=True))
 
 
-def _signal_shares(model: ScoringModel) -> Mapping[str, float]:
-    found: dict[str, float] = {}
-    for category in used_categories(model):
-        inside = ordered_signals(model, category)
-        found |= zip((s.id for s in inside), shares([s.weight for s in inside]), strict=True)
-    return found
+def _signal_shares(model: ScoringModel, category_id: str) -> Mapping[str, float]:
+    inside = [signal for signal in ordered_signals(model) if signal.category == category_id]
+    return dict(zip((s.id for s in inside), shares([s.weight for s in inside]), strict=True))

@@ -1,7 +1,8 @@
 """Signals to what counts of them: points (s), weight in their category (w), certainty (c) and whether they live.
 
 Columns that begin with "~" are steps on the way: `~<id>.f` freshness factor, `~<id>.live`, `~<id>.s`, `~<id>.w`,
-`~<id>.c`, `~<id>.n` (nominal share in its category where it applies, else 0), `~<id>.lost`.
+`~<id>.c`, `~<id>.n` (nominal share in its category where it applies, else 0), `~<id>.h` (the same where it is
+live, else 0), `~<id>.lost`.
 
 Refuses to guess what is missing: only what the model says about missing data counts.
 """
@@ -72,9 +73,11 @@ class Plain:
     """They apply to every row."""
     fresh: frozenset[str]
     """No value is older than its `fresh_for`."""
+    one_model: bool
+    """Nobody was ever judged under another model."""
 
 
-NOTHING_PLAIN = Plain(calm=frozenset(), applicable=frozenset(), fresh=frozenset())
+NOTHING_PLAIN = Plain(calm=frozenset(), applicable=frozenset(), fresh=frozenset(), one_model=False)
 
 
 def plain(rows: pl.DataFrame, model: ScoringModel) -> Plain:
@@ -90,7 +93,13 @@ def plain(rows: pl.DataFrame, model: ScoringModel) -> Plain:
         oldest = rows[f"{name}.age_days"].max()
         if not isinstance(oldest, float) or oldest <= signal.effective_freshness.fresh_for / DAY:
             fresh.add(name)
-    return Plain(calm=frozenset(calm), applicable=frozenset(applicable), fresh=frozenset(fresh))
+    judged_before = rows.height - rows["was.model_hash"].null_count()
+    return Plain(
+        calm=frozenset(calm),
+        applicable=frozenset(applicable),
+        fresh=frozenset(fresh),
+        one_model=rows["~same_model"].sum() == judged_before,
+    )
 
 
 _CODES = [state.value for state in InputState]
@@ -104,7 +113,6 @@ _OUTSIDE = (
 def weigh(
     frame: pl.LazyFrame,
     weights: Weights,
-    model_id: str,
     distributions: Mapping[str, Mapping[str, Distribution]],
     simple: Plain,
 ) -> pl.LazyFrame:
@@ -123,7 +131,7 @@ def weigh(
     frame = frame.with_columns(
         e for signal in ordered for e in _counted(signal, model, weights, context[signal.id], simple)
     )
-    return frame.with_columns(_lost(signal, place, model_id, simple) for place, signal in enumerate(ordered))
+    return frame.with_columns(_lost(signal, place, simple) for place, signal in enumerate(ordered))
 
 
 def _facts(signal: Signal, model: ScoringModel, simple: Plain) -> list[pl.Expr]:
@@ -135,9 +143,11 @@ def _facts(signal: Signal, model: ScoringModel, simple: Plain) -> list[pl.Expr]:
         seen = seen & (down <= hold_days)
     # What counts is the weight at the last complete read. Rounding to a tenth of a second keeps it the
     # same to the bit however long the source has been down since.
-    age = (pl.col(f"{name}.age_days") - down).round(6)
-    factor = pl.lit(1.0) if name in simple.fresh else freshness(signal.effective_freshness, age)
-    facts = [pl.when(seen).then(factor).otherwise(0.0).alias(f"~{name}.f")]
+    age = pl.col(f"{name}.age_days") if calm else pl.col(f"{name}.age_days") - down
+    factor = pl.lit(1.0)
+    if name not in simple.fresh:
+        factor = freshness(signal.effective_freshness, age.round(6))
+    facts = [seen.alias(f"~{name}.seen"), pl.when(seen).then(factor).otherwise(0.0).alias(f"~{name}.f")]
     if substitute(signal) is not None:
         empty = pl.col(f"{name}.state") == InputState.NO_DATA.value
         held = empty if calm else empty & (down <= hold_days)
@@ -151,34 +161,37 @@ def _counted(
     name = signal.id
     share = weights.of_signal(signal)
     fresh = pl.col(f"~{name}.f")
-    alive = fresh > 0
+    alive = pl.col(f"~{name}.seen") if name in simple.fresh else fresh > 0
     curve = points(signal.normalise, pl.col(f"{name}.value"), frame)
     score: pl.Expr = pl.when(alive).then(curve).otherwise(0.0)
-    weight, live = share * fresh, alive
+    # a factor is 0 or 1 where nothing is old
+    weight = pl.when(alive).then(share).otherwise(0.0) if name in simple.fresh else share * fresh
+    certain, live = weight, alive
     instead = substitute(signal)
     if instead is not None:
         substituted = pl.col(f"~{name}.substituted")
         live = alive | substituted
         score = pl.when(substituted).then(instead).otherwise(score)
-        weight = share * pl.when(substituted).then(1.0).otherwise(fresh)
-    certain = share * fresh
+        weight = pl.when(substituted).then(share).otherwise(weight)
     if name not in simple.calm:
         certain = certain * (1 - divided(pl.col(f"{name}.down_days"), model.hold_for / DAY))
     code = pl.col(f"{name}.state").to_physical()
-    outside = pl.lit(False) if name in simple.applicable else (code == _OUTSIDE[0]) | (code == _OUTSIDE[1])
+    outside, nominal = pl.lit(False), share
+    if name not in simple.applicable:
+        outside = (code == _OUTSIDE[0]) | (code == _OUTSIDE[1])
+        nominal = pl.when(outside).then(0.0).otherwise(share)
     return [
         live.alias(f"~{name}.live"),
         score.alias(f"~{name}.s"),
         weight.alias(f"~{name}.w"),
         certain.alias(f"~{name}.c"),
-        (share if name in simple.applicable else pl.when(outside).then(0.0).otherwise(share)).alias(
-            f"~{name}.n"
-        ),
+        nominal.alias(f"~{name}.n"),
+        pl.when(live).then(nominal).otherwise(0.0).alias(f"~{name}.h"),
         (~outside).alias(f"~{name}.applies"),
     ]
 
 
-def _lost(signal: Signal, place: int, model_id: str, simple: Plain) -> pl.Expr:
+def _lost(signal: Signal, place: int, simple: Plain) -> pl.Expr:
     """Say whether an outage has taken a signal away: it counted when the account was last judged.
 
     What it said is not known any more, so a score without it is no news about the customer: the account has
@@ -187,11 +200,13 @@ def _lost(signal: Signal, place: int, model_id: str, simple: Plain) -> pl.Expr:
     """
     if signal.id in simple.calm:
         return pl.lit(False).alias(f"~{signal.id}.lost")
-    same_model = (pl.col("was.model_hash") == model_id).fill_null(False)
     never_judged = pl.col("was.known_band").is_null()
-    counted = same_model & ((pl.col("was.live").fill_null(0) // (1 << place)) % 2 == 1)
+    counted = pl.col("~same_model") & ((pl.col("was.live").fill_null(0) // (1 << place)) % 2 == 1)
     gone = pl.col(f"{signal.id}.silent") & ~pl.col(f"~{signal.id}.live") & (pl.col(f"~{signal.id}.n") > 0)
     return (gone & (counted | never_judged)).alias(f"~{signal.id}.lost")
+
+
+_NO_BIT = pl.lit(0, dtype=pl.Int64)
 
 
 def live_bits(model: ScoringModel) -> pl.Expr:
@@ -199,7 +214,7 @@ def live_bits(model: ScoringModel) -> pl.Expr:
     result: pl.Expr = pl.lit(0, dtype=pl.Int64)
     for place, signal in enumerate(ordered_signals(model)):
         counts = pl.col(f"~{signal.id}.live") | pl.col(f"~{signal.id}.lost")
-        result = result + counts.cast(pl.Int64) * (1 << place)
+        result = result + pl.when(counts).then(pl.lit(1 << place, dtype=pl.Int64)).otherwise(_NO_BIT)
     return result
 
 
