@@ -212,6 +212,10 @@ def test_a_model_wants_to_be_reviewed_every_half_year(
             "can never bite: its condition asks for a number the signal cannot have",
         ),
         (
+            [a_cap("c", "b > 3", until=TODAY + DAY), a_cap("d", "b > 2", "red", until=TODAY + DAY)],
+            "can never bite: cap[d] is on whenever it is, and stricter",
+        ),
+        (
             [a_cap("c", "b > 3"), a_cap("d", "b > 2", "red")],
             "can never bite: cap[d] is on whenever it is, and stricter",
         ),

@@ -151,6 +151,41 @@ def test_segments_that_are_judged_very_differently_may_want_thresholds_of_their_
     assert looked_over(profiled, book, a=scores) == looked_over(model, a=scores) == []
 
 
+@pytest.mark.parametrize(
+    "segment, why",
+    [
+        (["Small"] * 100, "there is but one segment"),
+        (["Small"] * 81 + ["Large"] * 19, "19 accounts are too few to compare"),
+        (["Small"] * 40 + [None] * 60, "accounts without a segment are none"),
+        (["Small", "Large"] * 50, "both have as many red ones"),
+    ],
+)
+def test_segments_are_compared_only_where_they_differ_and_are_large_enough(
+    segment: list[str | None], why: str
+) -> None:
+    model = a_model(a_signal("a"))
+    scores = [10.0 + 0.2 * n if n < 40 else 60.0 + 0.3 * n for n in range(100)]
+
+    found = looked_over(model, accounts(*(f"{n:03}" for n in range(100)), segment=segment), a=scores)
+
+    assert found == [], why
+
+
+@pytest.mark.parametrize("accounts_known, told", [(49, False), (50, True)])
+def test_that_nobody_is_red_means_something_from_fifty_accounts_on(accounts_known: int, told: bool) -> None:
+    model = a_model(a_signal("a"))
+
+    found = looked_over(model, a=[60.0 + 0.5 * n for n in range(accounts_known)])
+
+    assert [key for key, _, _ in found] == (["model.bands"] if told else [])
+
+
+def test_a_signal_that_never_changes_is_nobodys_twin() -> None:
+    found = looked_over(a=SPREAD, b=[80.0] * 100)
+
+    assert [key for key, _, message in found if "nearly the same" in message] == []
+
+
 def test_nothing_is_concluded_from_fewer_than_twenty_accounts() -> None:
     assert looked_over(a=[1.0] * 19, b=[None] * 19) == []
     assert len(looked_over(a=[1.0] * 20, b=[None] * 20)) == 3
