@@ -103,7 +103,7 @@ def test_the_page_lists_every_metric_and_kind_and_no_other() -> None:
 
 
 def test_the_page_tells_which_metrics_need_a_window() -> None:
-    for line in PAGE.splitlines():
+    for line in section(PAGE, "Signals").splitlines():
         if found := re.match(r"\| (?:any series \| )?`([\w.]+)`", line):
             use = KINDS.get(found[1]) or RECORD_METRICS.get(found[1])
             if use is not None:
@@ -193,6 +193,23 @@ def test_the_load_of_tickets_is_the_one_worked_out() -> None:
 
     assert "= 6, a new one without a severity 1, together 7" in text
     assert seen["load.value"].to_list() == [7.0]
+
+
+def test_weeks_are_compared_with_weeks_as_written() -> None:
+    rows = body(section(PAGE, "Ratios, words, and signals for some"), 2)
+
+    found = []
+    for kind, totals, _ in rows:
+        weeks = [float(total) for total in reversed(totals.split(", "))]
+        given = numbers(
+            *(("A", "usage.n", SUNDAY - 7 * back * DAY, total) for back, total in enumerate(weeks))
+        )
+        signal = a_signal("n", metric="usage.n", kind=kind.strip("`"))
+        seen = signals(facts(given), accounts(), a_model(signal), as_of=NOW, timezone=BERLIN)
+        value = seen["n.value"][0]
+        found.append([kind, totals, "no data" if value is None else f"{round(value, 3):g}"])
+
+    assert found == rows
 
 
 # --- from signals to a number ------------------------------------------------------------------------------
