@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 
 import polars as pl
@@ -24,8 +25,9 @@ from scoring.definition import ScoringModel
 from scoring.frames import COHORT_SCHEMA
 from scoring.health import score
 from scoring.memory import previous_schema
+from scoring.metrics import Facts, signals
 from tests.scoring.builders import BERLIN, NOW, a_model, a_signal, signal_frame
-from tests.scoring.reference import comparing, worlds
+from tests.scoring.reference import comparing, histories, worlds
 from tests.scoring.reference.values import DAY
 
 SEEDS = range(4)
@@ -89,10 +91,10 @@ def _lived(seed: int) -> Iterator[Run]:
     previous: pl.DataFrame | None = None
     for evaluation in worlds.evaluations(seed, accounts=60, runs=3):
         fields = {name: inputs.fields for name, inputs in evaluation.accounts.items()}
-        signals = comparing.signals_frame(evaluation.model, evaluation.accounts)
+        frame = comparing.signals_frame(evaluation.model, evaluation.accounts)
         book = comparing.accounts_frame(fields, evaluation.columns)
-        scored = judged(evaluation, signals, book, previous, evaluation.model)
-        yield Run(evaluation=evaluation, signals=signals, book=book, previous=previous, scored=scored)
+        scored = judged(evaluation, frame, book, previous, evaluation.model)
+        yield Run(evaluation=evaluation, signals=frame, book=book, previous=previous, scored=scored)
         previous = scored.select(list(previous_schema(evaluation.model)))
 
 
@@ -251,3 +253,44 @@ def test_a_better_value_never_lowers_the_score(name: str, age: float) -> None:
     composites = scored["composite"].to_list()
     assert composites == sorted(composites)
     assert composites[0] < composites[-1]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_deleting_every_number_and_record_dated_after_the_moment_changes_no_score(seed: int) -> None:
+    deleted = 0
+    for look in histories.looks(seed, accounts=30, times=2):
+        book = comparing.accounts_frame(look.world.book, list(look.world.book["a0"]))
+        given = comparing.facts_of(look.world)
+        kept = _until(given, look.as_of)
+        deleted += given.numbers.height - kept.numbers.height
+
+        assert _scored(kept, book, look).equals(_scored(given, book, look))
+
+    assert deleted > 0
+
+
+def _until(given: Facts, as_of: datetime) -> Facts:
+    """Forget numbers of days that were not over, and tickets and answers that were not there yet."""
+    begins = {"tickets": "opened_at", "surveys": "answered_at"}
+    kept = {}
+    for topic, table in given.records.items():
+        begin = begins.get(topic)
+        if begin is not None:
+            table = table.filter((pl.col(begin) <= as_of).fill_null(True))
+        kept[topic] = table
+    numbers = given.numbers.filter(pl.col("observed_at") <= as_of)
+    return replace(given, numbers=numbers, records=kept)
+
+
+def _scored(given: Facts, book: pl.DataFrame, look: histories.Look) -> pl.DataFrame:
+    cohort = comparing.cohort_frame(look.cohort)
+    frame = signals(given, book, look.model, as_of=look.as_of, timezone=histories.ZONE, cohort=cohort)
+    return score(
+        frame,
+        book,
+        look.model,
+        as_of=look.as_of,
+        refreshed_at=look.as_of,
+        timezone=histories.ZONE,
+        cohort=cohort,
+    )
