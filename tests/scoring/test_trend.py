@@ -10,7 +10,7 @@ import pytest
 from scoring.definition import BandCut, Profile
 from scoring.frames import SNAPSHOTS_SCHEMA
 from scoring.trend import trend, trends
-from tests.scoring.builders import NOW, a_model, a_signal, accounts, scored
+from tests.scoring.builders import NOW, a_model, a_signal, accounts, remembered, scored
 
 MODEL = a_model(a_signal("s"), quantum=0.1)
 
@@ -111,6 +111,8 @@ def test_an_unknown_score_is_compared_with_nothing() -> None:
         (snapshots((16, 85), (12, 71)), 15.0),  # 85 still held when the two weeks began
         (snapshots((16, 85), (14, 71)), 1.0),
         (snapshots((18, 85)), None),
+        (snapshots((0.5, 85)), 15.0),
+        (snapshots((-1, 99)), None),
         (snapshots((3, 60), (5, 90), (8, 72)), 20.0),
         (snapshots((3, 60)), 0.0),
     ],
@@ -145,7 +147,13 @@ def test_one_odd_week_moves_the_line_but_little() -> None:
     "why, past, changes",
     [
         ("five weeks are too few", weekly(72, 74, 76, 78), {}),
+        ("an eighth week back is too old to be the sixth", weekly(72, 74, 76, 78, None, None, None, 84), {}),
         ("the weeks do not agree", weekly(60, 80, 62, 82, 64, 84, 66), {}),
+        (
+            "16 pairs of weeks fall and 8 rise: 8 of 28 is less than 0.4",
+            weekly(88, 80, 60, 80, 84, 80, 88),
+            {},
+        ),
         ("it rises", weekly(69, 68, 67, 66, 65, 64, 63), {}),
         ("it stands still", weekly(70, 70, 70, 70, 70, 70, 70), {}),
         ("it is more than 90 days away", weekly(71, 72, 73, 74, 75, 76, 77), {}),
@@ -159,6 +167,36 @@ def test_one_odd_week_moves_the_line_but_little() -> None:
 )
 def test_there_is_no_forecast_where_it_would_be_a_guess(why: str, past: pl.DataFrame, changes: Any) -> None:
     assert heading(past, **changes)["days_to_red"] is None, why
+
+
+def test_weeks_that_mostly_agree_are_enough() -> None:
+    # 19 pairs of weeks fall, 6 rise, 3 stand still; the median pair falls by 2.45 points a week
+    assert heading(weekly(84, 60, 72, 88, 72, 84, 88))["days_to_red"] == 58
+
+
+@pytest.mark.parametrize("now, days", [(62.8, 90), (62.9, None)])
+def test_a_forecast_reaches_ninety_days(now: float, days: int | None) -> None:
+    # a point a week: 12.8 points last 89.6 days
+    past = weekly(*(now + week for week in range(1, 8)))
+
+    assert heading(past, now=now)["days_to_red"] == days
+
+
+@pytest.mark.parametrize("now, days", [(50, 1), (49.9, None)])
+def test_a_yellow_account_at_the_cut_has_a_day_and_one_below_it_needs_no_forecast(
+    now: float, days: int | None
+) -> None:
+    before = scored(MODEL, {"s": 60})
+    frame = scored(MODEL, {"s": now}, previous=remembered(before))
+
+    past = weekly(*(now + 2 * week for week in range(1, 8)))
+
+    assert frame["band"].to_list() == ["yellow"]
+    assert trends(frame, past, MODEL, as_of=NOW)["days_to_red"].to_list() == [days]
+
+
+def test_this_week_and_five_others_are_enough() -> None:
+    assert heading(weekly(None, 74, 76, 78, 80, 82))["days_to_red"] == 71
 
 
 def test_six_weeks_are_enough_and_days_do_not_matter() -> None:
