@@ -15,7 +15,6 @@ from scoring.definition import FRESHNESS, Category, Renewal
 from scoring.normalise import freshness, proximity, quantise, to_units
 from tests.scoring.builders import a_model, a_signal, accounts, scored
 
-
 NOBODY_ELSE = Frame(tenure_days=pl.lit(None, dtype=pl.Float64), segment=pl.lit(None, dtype=pl.String))
 
 
