@@ -10,7 +10,7 @@ from scoring.lints import Lint, effective_percentages, lints
 
 
 def advice(settings: Settings, today: date) -> list[Lint]:
-    """List the lints of every model, each with the key of its table."""
+    """List the lints of the health model."""
     return lints(
         settings.model,
         today=today,

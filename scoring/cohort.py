@@ -2,7 +2,7 @@
 
 Percentiles, segment means and the reference of drivers are measured against it, so a score does not move
 because others moved on the same day, and an account has the same result alone as in the crowd. It is made
-from one scoring and used by later ones; refuses to be made and used at once.
+of one scoring; who makes it scores once more with it, and keeps it for a week (docs/decisions/0004).
 """
 
 from collections.abc import Mapping, Sequence
