@@ -1,8 +1,9 @@
 """Other ways to write the one published score: out of ten, words, letters, stars, rank, colour by percentile.
 
 All of them are made from the same quantised score, after the band is known. The band, and the word for it, are
-those of the band machine: they do not flicker, and may wait where a letter has changed already. Rank and percentile compare with
-the scores that are published for the account's segment; accounts without a segment are a segment of their own.
+those of the band machine: they do not flicker, and may wait where a letter has changed already. Rank and
+percentile compare with the scores that are published for the account's segment; accounts without a segment are a
+segment of their own.
 
 Refuses to write an unknown score as a number: what is a number is null then, and words say "unknown".
 """

@@ -300,7 +300,9 @@ def _every_score(name: str) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("name, column", [("scale10", "scale10"), ("letters", "letter")])
-def test_once_bands_have_settled_no_number_out_of_ten_and_no_letter_has_two_colours(name: str, column: str) -> None:
+def test_once_bands_have_settled_no_number_out_of_ten_and_no_letter_has_two_colours(
+    name: str, column: str
+) -> None:
     pairs = _every_score(name).select(column, "band").unique()
 
     assert pairs[column].n_unique() == pairs.height == {"scale10": 10, "letter": 5}[column]
