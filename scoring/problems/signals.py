@@ -163,14 +163,16 @@ def _of_ratio(key: str, signal: Signal, account_fields: Collection[str] | None) 
     if not signal.per:
         return
     topic, _, name = signal.per.partition(".")
-    kind = KINDS.get(signal.kind)
-    if signal.topic in TOPICS or (kind is not None and signal.topic != "account" and not kind.divisible):
+    read = RECORD_METRICS.get(signal.metric) if signal.topic in TOPICS else KINDS.get(signal.kind)
+    if read is not None and signal.topic != "account" and not read.divisible:
         yield problem(f"{key}.per", f"{signal.kind or signal.metric} cannot be divided", "remove it")
     if topic == "account":
         if account_fields is not None and name not in account_fields:
             yield unknown(f"{key}.per", f"account field {name!r}", account_fields)
     elif topic != signal.topic or not name:
         yield problem(f"{key}.per", f"is {signal.per!r}", f"write account.<field> or {signal.topic}.<metric>")
+    elif topic in TOPICS and signal.per not in RECORD_METRICS:
+        yield unknown(f"{key}.per", repr(signal.per), RECORD_METRICS)
 
 
 def _of_applies(key: str, signal: Signal, account_fields: Collection[str] | None) -> Iterator[Problem]:

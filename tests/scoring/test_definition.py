@@ -232,3 +232,13 @@ def test_all_mistakes_are_reported_at_once() -> None:
 
 def test_a_custom_series_needs_no_permission_when_sources_are_not_known() -> None:
     assert problems(a_model(a_signal(metric="moods.daily"))) == []
+
+
+def test_a_share_of_records_may_be_asked_for_and_a_ratio_without_sense_may_not() -> None:
+    share = a_signal(metric="tickets.open", per="tickets.open", where={"severity": "urgent"})
+    age = a_signal(metric="tickets.oldest_open_days", per="account.seats")
+    strange = a_signal(metric="tickets.open", per="tickets.closed")
+
+    assert problems(a_model(share)) == []
+    assert [item.key for item in problems(a_model(age))] == ["model.signal[s].per"]
+    assert [item.key for item in problems(a_model(strange))] == ["model.signal[s].per"]
